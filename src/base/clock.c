@@ -1,0 +1,137 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+int64_t
+clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_mono_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_mono_ms(void)
+{
+	return clock_mono_us() / 1000;
+}
+
+int64_t
+clock_day(int64_t us)
+{
+	return us / US_PER_DAY - (us % US_PER_DAY < 0);
+}
+
+int64_t
+clock_days_from_civil(int64_t y, unsigned m, unsigned d)
+{
+	int64_t era, doe;
+	unsigned yoe, doy;
+
+	y -= m <= 2;
+	era = (y >= 0 ? y : y - 399) / 400;
+	yoe = (unsigned)(y - era * 400);
+	doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+	doe = (int64_t)yoe * 365 + yoe / 4 - yoe / 100 + doy;
+	return era * 146097 + doe - 719468;
+}
+
+static const char *
+text(int64_t sec, const char *fmt, int us, char out[CLOCK_TEXT])
+{
+	time_t t = (time_t)sec;
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&t, &tm) || (n = strftime(out, CLOCK_TEXT, fmt, &tm)) == 0) {
+		snprintf(out, CLOCK_TEXT, "?");
+		return out;
+	}
+	if (us >= 0)
+		snprintf(out + n, CLOCK_TEXT - n, ".%06d", us);
+	return out;
+}
+
+const char *
+clock_text(int64_t us, char out[CLOCK_TEXT])
+{
+	int64_t sec = us / 1000000 - (us % 1000000 < 0);
+
+	return text(sec, "%Y-%m-%d %H:%M:%S", (int)(us - sec * 1000000), out);
+}
+
+const char *
+clock_day_text(int64_t day, char out[CLOCK_TEXT])
+{
+	return text(day * 86400, "%Y-%m-%d", -1, out);
+}
+
+/* n digits at p, or -1 */
+static int
+digits(const char *p, size_t n)
+{
+	int v = 0;
+
+	for (; n > 0; n--, p++) {
+		if (*p < '0' || *p > '9')
+			return -1;
+		v = v * 10 + (*p - '0');
+	}
+	return v;
+}
+
+static bool
+valid_civil(int y, int mo, int d, int h, int mi, int s)
+{
+	static const char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+	return y >= 1 && mo >= 1 && mo <= 12 && d >= 1 &&
+	    d <= days[mo - 1] + (mo == 2 && leap) &&
+	    h >= 0 && h <= 23 && mi >= 0 && mi <= 59 && s >= 0 && s <= 60;
+}
+
+int64_t
+clock_parse(const char *p, size_t n)
+{
+	int y, mo, d, h, mi, s, oh, om, sign;
+	int64_t us = 0, scale = 100000;
+	size_t i = 19;
+
+	if (n < 20 || n > 64 || p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':' ||
+	    (p[10] != 'T' && p[10] != 't' && p[10] != ' '))
+		return CLOCK_UNSET;
+	y = digits(p, 4); mo = digits(p + 5, 2); d = digits(p + 8, 2);
+	h = digits(p + 11, 2); mi = digits(p + 14, 2); s = digits(p + 17, 2);
+	if (!valid_civil(y, mo, d, h, mi, s))
+		return CLOCK_UNSET;
+	if (p[i] == '.') {
+		if (++i >= n || digits(p + i, 1) < 0)
+			return CLOCK_UNSET;
+		for (; i < n && digits(p + i, 1) >= 0; i++, scale /= 10)
+			us += scale * (p[i] - '0');
+	}
+	us += (clock_days_from_civil(y, (unsigned)mo, (unsigned)d) * 86400 +
+	    h * 3600 + mi * 60 + s) * INT64_C(1000000);
+	if (n - i == 1 && (p[i] == 'Z' || p[i] == 'z'))
+		return us;
+	if (n - i != 6 || p[i + 3] != ':' || (p[i] != '+' && p[i] != '-'))
+		return CLOCK_UNSET;
+	sign = p[i] == '-' ? 1 : -1;
+	oh = digits(p + i + 1, 2);
+	om = digits(p + i + 4, 2);
+	if (oh < 0 || oh > 23 || om < 0 || om > 59)
+		return CLOCK_UNSET;
+	return us + sign * (oh * 60 + om) * INT64_C(60000000);
+}

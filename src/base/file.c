@@ -1,0 +1,84 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum err
+file_sync_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return ERR_IO;
+	rc = fsync(fd);
+	close(fd);
+	return rc == 0 ? ERR_OK : ERR_IO;
+}
+
+enum err
+file_lock(const char *path, enum file_lock_mode mode, int *out)
+{
+	static const int flags[] = {
+		[FILE_LOCK_EXISTING] = 0,
+		[FILE_LOCK_MAKE] = O_CREAT,
+		[FILE_LOCK_NEW] = O_CREAT | O_EXCL,
+	};
+	int fd = open(path, O_RDWR | O_CLOEXEC | flags[mode], 0640);
+
+	*out = -1;
+	if (fd < 0)
+		return errno == ENOENT ? ERR_DOWN : errno == ENOSPC ? ERR_FULL : ERR_IO;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		close(fd);
+		return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+enum err
+file_read(const char *path, char *out, size_t n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_DOWN : ERR_IO;
+	got = read(fd, out, n - 1);
+	close(fd);
+	if (got < 0)
+		return ERR_IO;
+	while (got > 0 && (out[got - 1] == '\n' || out[got - 1] == '\r'))
+		got--;
+	out[got] = '\0';
+	return ERR_OK;
+}
+
+enum err
+file_replace(const char *path, const char *text)
+{
+	char tmp[1100], dir[1100];
+	size_t n = strlen(text);
+	bool ok;
+	int fd;
+
+	if (snprintf(tmp, sizeof tmp, "%s.tmp", path) >= (int)sizeof tmp)
+		return ERR_INVALID;
+	snprintf(dir, sizeof dir, "%s", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return ERR_IO;
+	ok = write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
+	ok = close(fd) == 0 && ok;
+	if (!ok || rename(tmp, path) != 0) {
+		unlink(tmp);
+		return ERR_IO;
+	}
+	return file_sync_dir(dirname(dir));
+}

@@ -1,0 +1,62 @@
+/*
+ * Counters in shared memory: a file of slots in run.dir, described by
+ * counters.def. Each slot has one writer, so there are no locks; a reader sees
+ * each counter whole but not all of one instant. A slot outlives its writer:
+ * who takes it over goes on counting from there, so totals never fall.
+ */
+#ifndef BASE_STAT_H
+#define BASE_STAT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+enum stat_counter {
+#define COUNTER(program, name, kind, doc) STAT_##program##_##name,
+#include "counters.def"
+#undef COUNTER
+	STAT_COUNT
+};
+
+struct stat_slot {
+	int32_t pid;			/* 0: free */
+	uint32_t phase;			/* enum stat_phase, for the master */
+	int64_t heartbeat_ms;		/* CLOCK_MONOTONIC of the last turn */
+	uint64_t v[STAT_COUNT];
+} __attribute__((aligned(64)));
+
+enum stat_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING };
+
+#define STAT_COLLECT_FILE	"collect.stat"
+#define STAT_FLUSH_FILE		"flush.stat"
+
+struct stat_file { struct stat_slot *slots; uint32_t n; };
+
+/* Creates or takes over DIR/NAME with n slots; a file of another shape is
+ * replaced. The mapping is shared over fork. */
+enum err stat_create(struct stat_file *, const char *dir, const char *name, uint32_t n) MUST_CHECK;
+/* Maps it for reading; ERR_DOWN when it is not there. */
+enum err stat_open(struct stat_file *, const char *dir, const char *name) MUST_CHECK;
+void stat_close(struct stat_file *);
+
+/* Sum over all slots. */
+uint64_t stat_sum(const struct stat_file *, enum stat_counter);
+
+static inline void
+stat_add(struct stat_slot *s, enum stat_counter c, uint64_t n)
+{
+	/* one writer: a plain load and an atomic store suffice */
+	__atomic_store_n(&s->v[c], s->v[c] + n, __ATOMIC_RELAXED);
+}
+
+static inline void
+stat_set(struct stat_slot *s, enum stat_counter c, uint64_t n)
+{
+	__atomic_store_n(&s->v[c], n, __ATOMIC_RELAXED);
+}
+
+struct stat_info { const char *program, *name, *kind, *doc; };
+extern const struct stat_info stat_infos[STAT_COUNT];
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The journal's directory as a whole: which segments there are, claiming those
+ * whose writer is gone, removing those that are done, and space.
+ */
+#ifndef JOURNAL_DIR_H
+#define JOURNAL_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uuid.h"
+
+struct dir_segment {
+	struct uuid uuid;
+	uint64_t bytes;		/* db and wal */
+	int64_t changed_at;	/* newest mtime, microseconds since 1970 */
+};
+
+/* Lists the segments, oldest name first (a hint only). *out is the caller's to free(). */
+enum err dir_list(const char *dir, struct dir_segment **out, size_t *n) MUST_CHECK;
+
+/*
+ * Claims a segment: ERR_OK and its lock's fd when its writer is gone (kept open, so
+ * that nobody else takes it); ERR_BUSY while it lives. After ERR_OK what a fresh
+ * connection reads is final.
+ */
+enum err dir_claim(const char *dir, struct uuid, int *lock_fd) MUST_CHECK;
+
+/*
+ * Tail check of a claimed segment, before it is opened: more than one commit frame
+ * with the WAL's salts past the end that SQLite will recover means that damage
+ * hides acknowledged rows. ERR_CORRUPT then, with errmsg. ERR_IO: try again.
+ */
+enum err dir_tail_check(const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
+
+/* Unlinks db, wal, shm, then lock, and fsyncs the directory. */
+enum err dir_remove(const char *dir, struct uuid) MUST_CHECK;
+
+/* Moves a damaged segment's files to dir/aside/, for people to look at. */
+enum err dir_set_aside(const char *dir, struct uuid) MUST_CHECK;
+
+struct dir_space {
+	uint64_t total, free;	/* bytes of the volume, free for us */
+	uint64_t inodes, inodes_free;
+	uint64_t used;		/* bytes of the journal's files */
+};
+enum err dir_space(const char *dir, struct dir_space *) MUST_CHECK;
+
+struct dir_limits { uint64_t cap_pct, floor_pct, floor_bytes; };
+/* NULL while there is room, else what is short, for the log. */
+const char *dir_short(const struct dir_space *, const struct dir_limits *);
+/* Less than twice the floor or within a tenth of the cap: time to remove early. */
+bool dir_tight(const struct dir_space *, const struct dir_limits *);
+
+/* ERR_INVALID for a tmpfs or a network file system, with its name in errmsg. */
+enum err dir_check_filesystem(const char *dir, char errmsg[256]) MUST_CHECK;
+
+#endif
