@@ -47,34 +47,40 @@ clock_days_from_civil(int64_t y, unsigned m, unsigned d)
 	return era * 146097 + doe - 719468;
 }
 
-static const char *
-text(int64_t sec, const char *fmt, int us, char out[CLOCK_TEXT])
+/* false, and "?" in out, for what no calendar holds */
+static bool
+broken_down(int64_t sec, struct tm *tm, char out[CLOCK_TEXT])
 {
 	time_t t = (time_t)sec;
-	struct tm tm;
-	size_t n;
 
-	if (!gmtime_r(&t, &tm) || (n = strftime(out, CLOCK_TEXT, fmt, &tm)) == 0) {
-		snprintf(out, CLOCK_TEXT, "?");
-		return out;
-	}
-	if (us >= 0)
-		snprintf(out + n, CLOCK_TEXT - n, ".%06d", us);
-	return out;
+	if (gmtime_r(&t, tm) && tm->tm_year > -1900 && tm->tm_year < 8100)
+		return true;
+	snprintf(out, CLOCK_TEXT, "?");
+	return false;
 }
 
 const char *
 clock_text(int64_t us, char out[CLOCK_TEXT])
 {
 	int64_t sec = us / 1000000 - (us % 1000000 < 0);
+	struct tm tm;
+	size_t n;
 
-	return text(sec, "%Y-%m-%d %H:%M:%S", (int)(us - sec * 1000000), out);
+	if (broken_down(sec, &tm, out)) {
+		n = strftime(out, CLOCK_TEXT, "%Y-%m-%d %H:%M:%S", &tm);
+		snprintf(out + n, CLOCK_TEXT - n, ".%06d", (int)(us - sec * 1000000));
+	}
+	return out;
 }
 
 const char *
 clock_day_text(int64_t day, char out[CLOCK_TEXT])
 {
-	return text(day * 86400, "%Y-%m-%d", -1, out);
+	struct tm tm;
+
+	if (broken_down(day * 86400, &tm, out))
+		strftime(out, CLOCK_TEXT, "%Y-%m-%d", &tm);
+	return out;
 }
 
 /* n digits at p, or -1 */

@@ -14,6 +14,7 @@
 
 struct dir_segment {
 	struct uuid uuid;
+	bool born;		/* complete: the writer may have acknowledged rows in it */
 	uint64_t bytes;		/* db and wal */
 	int64_t changed_at;	/* newest mtime, microseconds since 1970 */
 };
@@ -29,6 +30,10 @@ enum err dir_list(const char *dir, struct dir_segment **out, size_t *n) MUST_CHE
 enum err dir_claim(const char *dir, struct uuid, int *lock_fd) MUST_CHECK;
 
 /*
+ * A claimed segment that is not `born` lost its writer while it was made. Nothing
+ * in it was acknowledged: remove it without opening it. A live one is not to be
+ * opened before it is born.
+ *
  * Tail check of a claimed segment, before it is opened: more than one commit frame
  * with the WAL's salts past the end that SQLite will recover means that damage
  * hides acknowledged rows. ERR_CORRUPT then, with errmsg. ERR_IO: try again.

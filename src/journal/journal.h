@@ -7,7 +7,8 @@
  * Format. The journal is a directory of segments. A segment is an SQLite database
  * in WAL mode named by a UUIDv7, with one writer ever:
  *
- *   <uuid>.lock       made first (O_EXCL); its writer holds flock on it for life
+ *   <uuid>.lock       made first (O_EXCL); its writer holds flock on it for life and
+ *                     writes a line into it when the segment is complete (born)
  *   <uuid>.db         schema and meta; rows stay in the WAL until archiving
  *   <uuid>.db-wal     the rows
  *   <uuid>.db-shm     SQLite's index of the WAL, rebuilt when lost

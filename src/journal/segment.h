@@ -17,7 +17,7 @@
 struct segment;
 
 /*
- * Opens dir/<uuid>.db read-only. ERR_CORRUPT: not a segment of this format or
+ * Opens dir/<uuid>.db read-only; only for segments that are born (dir.h). ERR_CORRUPT: not a segment of this format or
  * damaged; ERR_DOWN: gone; ERR_BUSY, ERR_IO, ERR_NOMEM: try again.
  */
 enum err segment_open(struct segment **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;

@@ -1,0 +1,423 @@
+#include "journal/journal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "journal/sqlite.h"
+
+struct journal {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *insert, *commit;
+	char dir[900];
+	char wal[SEGMENT_PATH];
+	struct uuid segment;
+	int lock_fd;
+	ino_t wal_inode;
+	uint64_t wal_bytes;
+	int64_t next_seq;	/* of the next row */
+	int64_t committed;	/* last seq that is durable */
+	bool in_turn;
+	enum err failed;	/* sticks */
+	char errmsg[256];
+};
+
+static const char schema[] =
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE row("
+	" seq INTEGER PRIMARY KEY,"
+	" head INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL,"		/* 0 event, 1 rejection */
+	" received_at INTEGER NOT NULL,"	/* microseconds since 1970 UTC */
+	" time INTEGER,"
+	" fingerprint BLOB NOT NULL,"
+	" key TEXT, source TEXT, id TEXT, type TEXT, subject TEXT,"
+	" reason TEXT,"
+	" context TEXT,"			/* on the request's head row only */
+	" crc INTEGER NOT NULL,"
+	" payload NOT NULL);";			/* TEXT for events, BLOB for rejections */
+
+static enum err
+fail(struct journal *j, enum err e, const char *what)
+{
+	if (j->failed == ERR_OK) {
+		j->failed = e;
+		sqlite_explain(j->db, what, j->errmsg);
+	}
+	return j->failed;
+}
+
+static enum err
+fail_plain(struct journal *j, enum err e, const char *what)
+{
+	if (j->failed == ERR_OK) {
+		j->failed = e;
+		snprintf(j->errmsg, sizeof j->errmsg, "%s", what);
+	}
+	return j->failed;
+}
+
+static enum err
+exec(struct journal *j, const char *sql)
+{
+	int rc = sqlite3_exec(j->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? ERR_OK : fail(j, sqlite_err(rc), sql);
+}
+
+/* Sets a pragma and reads it back: a setting that did not take is an error. */
+static enum err
+pragma(struct journal *j, const char *name, const char *value, const char *want)
+{
+	char sql[96];
+	sqlite3_stmt *st = NULL;
+	const unsigned char *got;
+	int rc;
+
+	snprintf(sql, sizeof sql, "PRAGMA %s=%s", name, value);
+	if (exec(j, sql) != ERR_OK)
+		return j->failed;
+	snprintf(sql, sizeof sql, "PRAGMA %s", name);
+	rc = sqlite3_prepare_v2(j->db, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	got = rc == SQLITE_ROW ? sqlite3_column_text(st, 0) : NULL;
+	if (rc != SQLITE_ROW)
+		fail(j, sqlite_err(rc), sql);
+	else if (!got || strcmp((const char *)got, want) != 0)
+		fail_plain(j, ERR_IO, "SQLite did not take a setting that durability needs");
+	sqlite3_finalize(st);
+	return j->failed;
+}
+
+static enum err
+set_meta(struct journal *j, const char *key, const char *value)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(j->db, "INSERT INTO meta VALUES(?, ?)", -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_DONE)
+		fail(j, sqlite_err(rc), "meta");
+	sqlite3_finalize(st);
+	return j->failed;
+}
+
+static enum err
+make_schema(struct journal *j, const char *node)
+{
+	char text[CLOCK_TEXT], uuid[UUID_TEXT], format[8];
+
+	snprintf(format, sizeof format, "%d", JOURNAL_FORMAT);
+	exec(j, "BEGIN IMMEDIATE");
+	if (j->failed == ERR_OK)
+		exec(j, schema);
+	if (j->failed == ERR_OK)
+		set_meta(j, "format", format);
+	if (j->failed == ERR_OK)
+		set_meta(j, "segment", uuid_text(j->segment, uuid));
+	if (j->failed == ERR_OK)
+		set_meta(j, "node", node);
+	if (j->failed == ERR_OK)
+		set_meta(j, "created_at", clock_text(clock_us(), text));
+	if (j->failed == ERR_OK)
+		exec(j, "COMMIT");
+	return j->failed;
+}
+
+/* Moves the schema into the database file, so that it never has zero pages while
+ * its WAL holds rows: SQLite would delete that WAL unread. */
+static enum err
+checkpoint(struct journal *j)
+{
+	int log = -1, moved = -1;
+	int rc = sqlite3_wal_checkpoint_v2(j->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &log, &moved);
+
+	if (rc != SQLITE_OK)
+		return fail(j, sqlite_err(rc), "checkpoint");
+	if (log != 0)
+		return fail_plain(j, ERR_IO, "checkpoint: the WAL was not emptied");
+	return ERR_OK;
+}
+
+static enum err
+prepare(struct journal *j)
+{
+	static const char insert[] = "INSERT INTO row(" ROW_COLUMNS ") "
+	    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+	int rc;
+
+	rc = sqlite3_prepare_v3(j->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &j->begin, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(j->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &j->commit, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(j->db, insert, -1, SQLITE_PREPARE_PERSISTENT, &j->insert, NULL);
+	return rc == SQLITE_OK ? ERR_OK : fail(j, sqlite_err(rc), "prepare");
+}
+
+static enum err
+open_database(struct journal *j, const char *node)
+{
+	char path[SEGMENT_PATH];
+	enum err e = segment_path(path, j->dir, j->segment, ".db");
+
+	if (e != ERR_OK)
+		return fail_plain(j, e, "the journal's path is too long");
+	j->failed = sqlite_open(&j->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, j->errmsg);
+	if (j->failed == ERR_OK)
+		pragma(j, "journal_mode", "WAL", "wal");
+	if (j->failed == ERR_OK)
+		pragma(j, "synchronous", "FULL", "2");
+	if (j->failed == ERR_OK)
+		pragma(j, "wal_autocheckpoint", "0", "0");
+	if (j->failed == ERR_OK)
+		pragma(j, "mmap_size", "0", "0");
+	if (j->failed == ERR_OK)
+		pragma(j, "cache_size", "-8192", "-8192");
+	if (j->failed == ERR_OK)
+		make_schema(j, node);
+	if (j->failed == ERR_OK)
+		checkpoint(j);
+	if (j->failed == ERR_OK)
+		prepare(j);
+	return j->failed;
+}
+
+static enum err
+take_lock(struct journal *j)
+{
+	char path[SEGMENT_PATH];
+	enum err e = segment_path(path, j->dir, j->segment, ".lock");
+
+	if (e == ERR_OK)
+		e = file_lock(path, FILE_LOCK_NEW, &j->lock_fd);
+	return e == ERR_OK ? ERR_OK : fail_plain(j, e, "lock file: cannot be made");
+}
+
+/* The last step of birth: from here on the segment may hold what was acknowledged. */
+static enum err
+mark_born(struct journal *j)
+{
+	static const char mark[] = "born\n";
+	struct stat st;
+
+	if (stat(j->wal, &st) != 0)
+		return fail_plain(j, ERR_IO, "the WAL is not there");
+	j->wal_inode = st.st_ino;
+	if (write(j->lock_fd, mark, sizeof mark - 1) != (ssize_t)sizeof mark - 1 ||
+	    fsync(j->lock_fd) != 0)
+		return fail_plain(j, ERR_IO, "lock file: cannot be written");
+	if (file_sync_dir(j->dir) != ERR_OK)
+		return fail_plain(j, ERR_IO, "the journal's directory cannot be synced");
+	return ERR_OK;
+}
+
+enum err
+journal_open(struct journal **out, const char *dir, struct uuid segment, const char *node,
+	     char errmsg[256])
+{
+	struct journal *j = calloc(1, sizeof *j);
+	enum err e;
+
+	*out = NULL;
+	if (!j) {
+		snprintf(errmsg, 256, "out of memory");
+		return ERR_NOMEM;
+	}
+	j->segment = segment;
+	j->lock_fd = -1;
+	j->next_seq = 1;
+	if (snprintf(j->dir, sizeof j->dir, "%s", dir) >= (int)sizeof j->dir ||
+	    segment_path(j->wal, dir, segment, ".db-wal") != ERR_OK)
+		fail_plain(j, ERR_INVALID, "the journal's path is too long");
+	if (j->failed == ERR_OK)
+		take_lock(j);
+	if (j->failed == ERR_OK)
+		open_database(j, node);
+	if (j->failed == ERR_OK)
+		mark_born(j);
+	e = j->failed;
+	if (e != ERR_OK) {
+		snprintf(errmsg, 256, "%s", j->errmsg);
+		journal_close(&j);
+	}
+	*out = j;
+	return e;
+}
+
+static int
+bind_slice(sqlite3_stmt *st, int column, struct slice s)
+{
+	if (!s.p)
+		return sqlite3_bind_null(st, column + 1);
+	return sqlite3_bind_text64(st, column + 1, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int
+bind_row(sqlite3_stmt *st, const struct row *r)
+{
+	const struct { int column; int64_t v; } numbers[] = {
+		{ COL_SEQ, r->seq }, { COL_HEAD, r->head }, { COL_KIND, r->kind },
+		{ COL_RECEIVED_AT, r->received_at }, { COL_CRC, row_crc(r) },
+	};
+	const struct { int column; struct slice s; } texts[] = {
+		{ COL_KEY, r->key }, { COL_SOURCE, r->source }, { COL_ID, r->id },
+		{ COL_TYPE, r->type }, { COL_SUBJECT, r->subject }, { COL_REASON, r->reason },
+		{ COL_CONTEXT, r->context },
+	};
+	size_t i;
+	int rc = SQLITE_OK;
+
+	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(numbers); i++)
+		rc = sqlite3_bind_int64(st, numbers[i].column + 1, numbers[i].v);
+	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(texts); i++)
+		rc = bind_slice(st, texts[i].column, texts[i].s);
+	if (rc == SQLITE_OK)
+		rc = r->time == CLOCK_UNSET ? sqlite3_bind_null(st, COL_TIME + 1)
+		    : sqlite3_bind_int64(st, COL_TIME + 1, r->time);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_blob(st, COL_FINGERPRINT + 1, r->fingerprint.b, 16, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = r->kind == ROW_EVENT ? bind_slice(st, COL_PAYLOAD, r->payload)
+		    : sqlite3_bind_blob64(st, COL_PAYLOAD + 1, r->payload.p ? r->payload.p : "",
+			r->payload.n, SQLITE_STATIC);
+	return rc;
+}
+
+/* Runs a statement that gives no rows. */
+static enum err
+run(struct journal *j, sqlite3_stmt *st, const char *what)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc != SQLITE_DONE)
+		fail(j, sqlite_err(rc), what);
+	sqlite3_reset(st);
+	return j->failed;
+}
+
+static enum err
+insert(struct journal *j, struct row *r, int64_t head, struct slice context)
+{
+	struct row stored;
+	int rc;
+
+	r->seq = j->next_seq;
+	r->head = head;
+	stored = *r;
+	stored.context = r->seq == head ? context : (struct slice){ NULL, 0 };
+	rc = bind_row(j->insert, &stored);
+	if (rc != SQLITE_OK)
+		return fail(j, sqlite_err(rc), "bind");
+	j->next_seq++;
+	return run(j, j->insert, "insert");
+}
+
+enum err
+journal_append(struct journal *j, struct row *rows, size_t n)
+{
+	int64_t head = j->next_seq;
+	size_t i;
+
+	if (j->failed == ERR_OK && !j->in_turn && n > 0 && run(j, j->begin, "begin") == ERR_OK)
+		j->in_turn = true;
+	for (i = 0; i < n && j->failed == ERR_OK; i++)
+		insert(j, &rows[i], head, rows[0].context);
+	return j->failed;
+}
+
+static enum err
+check_wal(struct journal *j)
+{
+	struct stat st;
+
+	if (stat(j->wal, &st) != 0 || st.st_ino != j->wal_inode)
+		return fail_plain(j, ERR_IO, "the WAL is no longer the file that was created");
+	j->wal_bytes = (uint64_t)st.st_size;
+	return ERR_OK;
+}
+
+enum err
+journal_commit(struct journal *j)
+{
+	if (j->failed != ERR_OK || !j->in_turn)
+		return j->failed;
+	j->in_turn = false;
+	if (run(j, j->commit, "commit") != ERR_OK || check_wal(j) != ERR_OK)
+		return j->failed;
+	j->committed = j->next_seq - 1;
+	return ERR_OK;
+}
+
+bool
+journal_intact(const struct journal *j)
+{
+	struct stat st;
+
+	return j->failed == ERR_OK && stat(j->wal, &st) == 0 && st.st_ino == j->wal_inode;
+}
+
+struct uuid
+journal_segment(const struct journal *j)
+{
+	return j->segment;
+}
+
+int64_t
+journal_last_seq(const struct journal *j)
+{
+	return j->committed;
+}
+
+uint64_t
+journal_bytes(const struct journal *j)
+{
+	return j->wal_bytes;
+}
+
+const char *
+journal_errmsg(const struct journal *j)
+{
+	return j->errmsg;
+}
+
+/* Nothing was ever appended, so nobody can miss it. */
+static void
+remove_files(const struct journal *j)
+{
+	static const char *const suffixes[] = { ".db", ".db-wal", ".db-shm", ".db-journal", ".lock" };
+	char path[SEGMENT_PATH];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (segment_path(path, j->dir, j->segment, suffixes[i]) == ERR_OK)
+			unlink(path);
+}
+
+void
+journal_close(struct journal **jp)
+{
+	struct journal *j = *jp;
+
+	if (!j)
+		return;
+	sqlite3_finalize(j->begin);
+	sqlite3_finalize(j->insert);
+	sqlite3_finalize(j->commit);
+	sqlite3_close(j->db);		/* rolls an open turn back; no checkpoint (NO_CKPT_ON_CLOSE) */
+	if (j->lock_fd >= 0 && j->next_seq == 1)
+		remove_files(j);
+	if (j->lock_fd >= 0)
+		close(j->lock_fd);
+	free(j);
+	*jp = NULL;
+}

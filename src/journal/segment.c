@@ -1,0 +1,278 @@
+#include "journal/segment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "journal/journal.h"
+#include "journal/sqlite.h"
+
+#define CONTEXT_MAX	(64 * 1024)
+
+struct segment {
+	sqlite3 *db;
+	sqlite3_stmt *rows, *last, *oldest, *context;
+	int64_t head;			/* whose context is in context_text; 0: none */
+	struct buf context_text;
+	char errmsg[256];
+};
+
+static enum err
+fail(struct segment *s, int rc, const char *what)
+{
+	sqlite_explain(s->db, what, s->errmsg);
+	return sqlite_err(rc);
+}
+
+static enum err
+damaged(struct segment *s, const char *what, int64_t seq)
+{
+	snprintf(s->errmsg, sizeof s->errmsg, "%s at seq %lld", what, (long long)seq);
+	return ERR_CORRUPT;
+}
+
+/* Is this a segment of our format, and the one its name says? */
+static enum err
+check_meta(struct segment *s, struct uuid uuid)
+{
+	sqlite3_stmt *st = NULL;
+	char want[UUID_TEXT];
+	const char *format, *name;
+	enum err e = ERR_OK;
+	int rc = sqlite3_prepare_v2(s->db,
+	    "SELECT (SELECT value FROM meta WHERE key = 'format'),"
+	    " (SELECT value FROM meta WHERE key = 'segment')", -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW) {
+		e = fail(s, rc, "meta");
+		/* a born segment has its tables: without them it is not what was written */
+		if ((rc & 0xFF) == SQLITE_ERROR)
+			e = ERR_CORRUPT;
+	} else {
+		format = (const char *)sqlite3_column_text(st, 0);
+		name = (const char *)sqlite3_column_text(st, 1);
+		if (!format || !name || strtol(format, NULL, 10) != JOURNAL_FORMAT ||
+		    strcmp(name, uuid_text(uuid, want)) != 0) {
+			snprintf(s->errmsg, sizeof s->errmsg, "not a segment of format %d of this name",
+			    JOURNAL_FORMAT);
+			e = ERR_CORRUPT;
+		}
+	}
+	sqlite3_finalize(st);
+	return e;
+}
+
+static enum err
+prepare(struct segment *s)
+{
+	const struct { sqlite3_stmt **st; const char *sql; } all[] = {
+		{ &s->rows, "SELECT " ROW_COLUMNS " FROM row WHERE seq > ? ORDER BY seq" },
+		{ &s->last, "SELECT coalesce(max(seq), 0) FROM row" },
+		{ &s->oldest, "SELECT received_at FROM row WHERE seq > ? ORDER BY seq LIMIT 1" },
+		{ &s->context, "SELECT context FROM row WHERE seq = ?" },
+	};
+	size_t i;
+	int rc = SQLITE_OK;
+
+	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(all); i++)
+		rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].st, NULL);
+	return rc == SQLITE_OK ? ERR_OK : fail(s, rc, "prepare");
+}
+
+enum err
+segment_open(struct segment **out, const char *dir, struct uuid uuid, char errmsg[256])
+{
+	struct segment *s = calloc(1, sizeof *s);
+	char path[SEGMENT_PATH];
+	struct stat st;
+	enum err e;
+
+	*out = NULL;
+	snprintf(errmsg, 256, "out of memory");
+	if (!s)
+		return ERR_NOMEM;
+	buf_init(&s->context_text, CONTEXT_MAX);
+	e = segment_path(path, dir, uuid, ".db");
+	if (e == ERR_OK && stat(path, &st) != 0) {
+		snprintf(s->errmsg, sizeof s->errmsg, "the database file is missing");
+		e = ERR_DOWN;
+	} else if (e == ERR_OK && st.st_size == 0) {
+		/* opening it would make SQLite delete the WAL unread */
+		snprintf(s->errmsg, sizeof s->errmsg, "the database file is empty");
+		e = ERR_CORRUPT;
+	}
+	if (e == ERR_OK)
+		e = sqlite_open(&s->db, path, SQLITE_OPEN_READONLY, s->errmsg);
+	if (e == ERR_OK)
+		e = check_meta(s, uuid);
+	if (e == ERR_OK)
+		e = prepare(s);
+	if (e != ERR_OK) {
+		snprintf(errmsg, 256, "%s", s->errmsg);
+		segment_close(&s);
+	}
+	*out = s;
+	return e;
+}
+
+void
+segment_close(struct segment **sp)
+{
+	struct segment *s = *sp;
+
+	if (!s)
+		return;
+	sqlite3_finalize(s->rows);
+	sqlite3_finalize(s->last);
+	sqlite3_finalize(s->oldest);
+	sqlite3_finalize(s->context);
+	sqlite3_close(s->db);
+	buf_fini(&s->context_text);
+	free(s);
+	*sp = NULL;
+}
+
+/* One number from a statement; `none` when it gives no row. */
+static enum err
+number(struct segment *s, sqlite3_stmt *st, int64_t none, int64_t *out)
+{
+	int rc = sqlite3_step(st);
+	enum err e = ERR_OK;
+
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(st, 0);
+	else if (rc == SQLITE_DONE)
+		*out = none;
+	else
+		e = fail(s, rc, "select");
+	sqlite3_reset(st);
+	return e;
+}
+
+enum err
+segment_last_seq(struct segment *s, int64_t *seq)
+{
+	return number(s, s->last, 0, seq);
+}
+
+enum err
+segment_oldest(struct segment *s, int64_t after, int64_t *us)
+{
+	sqlite3_bind_int64(s->oldest, 1, after);
+	return number(s, s->oldest, CLOCK_UNSET, us);
+}
+
+static struct slice
+column(sqlite3_stmt *st, int c)
+{
+	/* the blob first: column_bytes() then counts bytes of what is stored */
+	const char *p = sqlite3_column_type(st, c) == SQLITE_NULL ? NULL : sqlite3_column_blob(st, c);
+
+	if (sqlite3_column_type(st, c) != SQLITE_NULL && !p)
+		p = "";			/* an empty value has no blob */
+	return (struct slice){ p, p ? (size_t)sqlite3_column_bytes(st, c) : 0 };
+}
+
+static bool
+read_columns(sqlite3_stmt *st, struct row *r)
+{
+	struct slice fp = column(st, COL_FINGERPRINT);
+
+	if (fp.n != sizeof r->fingerprint.b)
+		return false;
+	memcpy(r->fingerprint.b, fp.p, fp.n);
+	r->seq = sqlite3_column_int64(st, COL_SEQ);
+	r->head = sqlite3_column_int64(st, COL_HEAD);
+	r->kind = sqlite3_column_int(st, COL_KIND) == ROW_EVENT ? ROW_EVENT : ROW_REJECTION;
+	r->received_at = sqlite3_column_int64(st, COL_RECEIVED_AT);
+	r->time = sqlite3_column_type(st, COL_TIME) == SQLITE_NULL ? CLOCK_UNSET
+	    : sqlite3_column_int64(st, COL_TIME);
+	r->key = column(st, COL_KEY);
+	r->source = column(st, COL_SOURCE);
+	r->id = column(st, COL_ID);
+	r->type = column(st, COL_TYPE);
+	r->subject = column(st, COL_SUBJECT);
+	r->reason = column(st, COL_REASON);
+	r->context = column(st, COL_CONTEXT);
+	r->payload = column(st, COL_PAYLOAD);
+	return row_crc(r) == (uint32_t)sqlite3_column_int64(st, COL_CRC);
+}
+
+static enum err
+keep_context(struct segment *s, int64_t head, struct slice text)
+{
+	buf_reset(&s->context_text);
+	buf_put(&s->context_text, text.p, text.n);
+	s->head = head;
+	if (!s->context_text.failed)
+		return ERR_OK;
+	snprintf(s->errmsg, sizeof s->errmsg, "context of seq %lld: too large or out of memory",
+	    (long long)head);
+	return ERR_NOMEM;
+}
+
+/* A read that begins inside a request looks its head's context up. */
+static enum err
+look_up_context(struct segment *s, int64_t head)
+{
+	enum err e;
+	int rc;
+
+	sqlite3_bind_int64(s->context, 1, head);
+	rc = sqlite3_step(s->context);
+	if (rc == SQLITE_ROW)
+		e = keep_context(s, head, column(s->context, 0));
+	else
+		e = rc == SQLITE_DONE ? damaged(s, "the head row is missing", head)
+		    : fail(s, rc, "context");
+	sqlite3_reset(s->context);
+	return e;
+}
+
+static enum err
+fill_context(struct segment *s, struct row *r)
+{
+	enum err e = ERR_OK;
+
+	if (r->head == r->seq)
+		e = keep_context(s, r->head, r->context);
+	else if (r->head != s->head)
+		e = look_up_context(s, r->head);
+	r->context = s->context_text.n > 0 ? buf_slice(&s->context_text) : (struct slice){ NULL, 0 };
+	return e;
+}
+
+enum err
+segment_read(struct segment *s, int64_t after, segment_each *each, void *arg)
+{
+	struct row r;
+	enum err e = ERR_OK;
+	int64_t want = after + 1;
+	int rc = SQLITE_ROW;
+
+	sqlite3_bind_int64(s->rows, 1, after);
+	while (e == ERR_OK && (rc = sqlite3_step(s->rows)) == SQLITE_ROW) {
+		if (sqlite3_column_int64(s->rows, COL_SEQ) != want)
+			e = damaged(s, "rows are missing", want);
+		else if (!read_columns(s->rows, &r))
+			e = damaged(s, "the checksum does not match", want);
+		else
+			e = fill_context(s, &r);
+		if (e != ERR_OK || !each(arg, &r))
+			break;
+		want++;
+	}
+	if (e == ERR_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
+		e = fail(s, rc, "read");
+	sqlite3_reset(s->rows);
+	return e;
+}
+
+const char *
+segment_errmsg(const struct segment *s)
+{
+	return s->errmsg;
+}

@@ -1,0 +1,127 @@
+#include "journal/sqlite.h"
+
+#include <stdio.h>
+
+#include "base/crc.h"
+
+enum err
+segment_path(char out[SEGMENT_PATH], const char *dir, struct uuid u, const char *suffix)
+{
+	char text[UUID_TEXT];
+	int n = snprintf(out, SEGMENT_PATH, "%s/%s%s", dir, uuid_text(u, text), suffix);
+
+	return n > 0 && n < SEGMENT_PATH ? ERR_OK : ERR_INVALID;
+}
+
+enum err
+sqlite_err(int rc)
+{
+	switch (rc & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return ERR_OK;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ERR_BUSY;
+	case SQLITE_FULL:
+		return ERR_FULL;
+	case SQLITE_NOMEM:
+		return ERR_NOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERR_CORRUPT;
+	case SQLITE_MISUSE:
+		return ERR_BUG;
+	default:
+		return ERR_IO;
+	}
+}
+
+void
+sqlite_explain(sqlite3 *db, const char *what, char errmsg[256])
+{
+	snprintf(errmsg, 256, "%s: %s (SQLite code %d)", what,
+	    db ? sqlite3_errmsg(db) : "out of memory", db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM);
+}
+
+/* https://sqlite.org/security.html: what a database that only holds rows never needs */
+static int
+defend(sqlite3 *db)
+{
+	static const int off[] = {
+		SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+		SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
+		SQLITE_DBCONFIG_DQS_DDL, SQLITE_DBCONFIG_DQS_DML,
+	};
+	size_t i;
+	int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+
+	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(off); i++)
+		rc = sqlite3_db_config(db, off[i], 0, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	return rc;
+}
+
+enum err
+sqlite_open(sqlite3 **out, const char *path, int flags, char errmsg[256])
+{
+	sqlite3 *db = NULL;
+	int rc = sqlite3_open_v2(path, &db,
+	    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE, NULL);
+
+	*out = NULL;
+	if (rc == SQLITE_OK)
+		rc = defend(db);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(db, 2000);
+	if (rc != SQLITE_OK) {
+		sqlite_explain(db, "open", errmsg);
+		sqlite3_close(db);
+		return sqlite_err(rc);
+	}
+	*out = db;
+	return ERR_OK;
+}
+
+static uint32_t
+crc_number(uint32_t crc, int64_t v)
+{
+	uint8_t le[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		le[i] = (uint8_t)((uint64_t)v >> (8 * i));
+	return crc32c(crc, le, sizeof le);
+}
+
+static uint32_t
+crc_slice(uint32_t crc, struct slice s)
+{
+	/* the length first, so that bytes cannot move from one column to the next */
+	crc = crc_number(crc, s.p ? (int64_t)s.n : -1);
+	return s.n > 0 ? crc32c(crc, s.p, s.n) : crc;
+}
+
+uint32_t
+row_crc(const struct row *r)
+{
+	uint32_t crc = 0;
+
+	crc = crc_number(crc, r->seq);
+	crc = crc_number(crc, r->head);
+	crc = crc_number(crc, r->kind);
+	crc = crc_number(crc, r->received_at);
+	crc = crc_number(crc, r->time);
+	crc = crc32c(crc, r->fingerprint.b, sizeof r->fingerprint.b);
+	crc = crc_slice(crc, r->key);
+	crc = crc_slice(crc, r->source);
+	crc = crc_slice(crc, r->id);
+	crc = crc_slice(crc, r->type);
+	crc = crc_slice(crc, r->subject);
+	crc = crc_slice(crc, r->reason);
+	crc = crc_slice(crc, r->context);
+	return crc_slice(crc, r->payload);
+}
