@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# nginx from the project's own conf/nginx, run without root: nginx_render makes the
+# configuration, nginx_start starts it on the first free port.
+
+# nginx_render SOURCE DIR SOCKET_DIR LISTEN: DIR/nginx.conf and what it includes.
+# Expects DIR/tls/{cert,key}.pem. Request limits and the server that rejects
+# unknown names are for the internet: they are left out here.
+nginx_render() {
+	local source=$1 dir=$2 sockets=$3 listen=$4 f
+	mkdir -p "$dir/conf" "$dir/tmp" "$dir/log" || return 1
+	for f in "$source"/*; do
+		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" "$f" \
+		    >"$dir/conf/$(basename "${f%.in}")" || return 1
+	done
+	sed -e '/include .*\/\(reject\|limits\)\.conf;/d' -e '/listen \[::\]/d' \
+	    -e "s|listen 443 ssl http2;|listen $listen ssl http2 default_server;|" \
+	    -e 's|server_name .*;.*|server_name localhost;|' \
+	    -e "s|ssl_certificate .*;.*|ssl_certificate $dir/tls/cert.pem;|" \
+	    -e "s|ssl_certificate_key .*;.*|ssl_certificate_key $dir/tls/key.pem;|" \
+	    -e "s|/var/log/nginx/forebay|$dir/log/nginx|" \
+	    "$dir/conf/forebay-tls.conf" >"$dir/conf/site.conf" || return 1
+	cat >"$dir/nginx.conf" <<-END
+		worker_processes auto;
+		worker_shutdown_timeout 10s;
+		pid $dir/nginx.pid;
+		error_log $dir/log/nginx-error.log warn;
+		events {
+			worker_connections 4096;
+		}
+		http {
+			client_body_temp_path $dir/tmp/body;
+			fastcgi_temp_path $dir/tmp/fastcgi;
+			proxy_temp_path $dir/tmp/proxy;
+			scgi_temp_path $dir/tmp/scgi;
+			uwsgi_temp_path $dir/tmp/uwsgi;
+			include $dir/conf/site.conf;
+		}
+	END
+}
