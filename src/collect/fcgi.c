@@ -1,0 +1,257 @@
+#include "collect/fcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "collect/record.h"
+
+#define CHUNK	8192		/* libfcgi's own buffer */
+
+struct fcgi {
+	FCGX_Request r;
+	bool in_request;
+	bool large;		/* the request was longer than what fcgi_look() sees */
+	bool close_after;	/* the connection cannot be trusted for another request */
+};
+
+enum err
+fcgi_init(void)
+{
+	if (FCGX_Init() != 0)
+		return ERR_NOMEM;
+	signal(SIGPIPE, SIG_IGN);	/* FCGX_Init() has set handlers of its own */
+	return ERR_OK;
+}
+
+struct fcgi *
+fcgi_open(int fd)
+{
+	/* libfcgi has no time-outs: the socket bounds each of its reads and writes */
+	const struct timeval one_read = { .tv_sec = 1 }, one_write = { .tv_sec = 5 };
+	struct fcgi *f = calloc(1, sizeof *f);
+
+	if (!f || FCGX_InitRequest(&f->r, -1, 0) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &one_read, sizeof one_read) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &one_write, sizeof one_write) != 0) {
+		free(f);
+		close(fd);
+		return NULL;
+	}
+	f->r.ipcFd = fd;
+	return f;
+}
+
+void
+fcgi_close(struct fcgi **fp)
+{
+	struct fcgi *f = *fp;
+
+	if (!f)
+		return;
+	FCGX_Detach(&f->r);		/* or the library's close waits for the peer */
+	if (f->in_request)
+		FCGX_Free(&f->r, 1);
+	else if (f->r.ipcFd >= 0)
+		close(f->r.ipcFd);
+	free(f);
+	*fp = NULL;
+}
+
+int
+fcgi_fd(const struct fcgi *f)
+{
+	return f->r.ipcFd;
+}
+
+enum fcgi_ready
+fcgi_look(struct fcgi *f)
+{
+	static uint8_t window[RECORD_WINDOW];
+	ssize_t n = recv(f->r.ipcFd, window, sizeof window, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n == 0)
+		return FCGI_GONE;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? FCGI_NOTHING : FCGI_GONE;
+	f->large = false;
+	switch (record_scan(window, (size_t)n)) {
+	case RECORD_WHOLE:
+		return FCGI_WHOLE;
+	case RECORD_PARTIAL:
+		return FCGI_PARTIAL;
+	case RECORD_LARGE:
+		f->large = true;
+		return FCGI_LARGE;
+	case RECORD_BAD:
+		break;
+	}
+	return FCGI_BROKEN;
+}
+
+static void
+read_params(char **envp, struct request *q)
+{
+	const struct { const char *name; struct slice *to; } wanted[] = {
+		{ "REQUEST_METHOD=", &q->method }, { "DOCUMENT_URI=", &q->path },
+		{ "QUERY_STRING=", &q->query }, { "CONTENT_LENGTH=", &q->content_length },
+		{ "HTTP_CONTENT_ENCODING=", &q->content_encoding },
+		{ "REMOTE_ADDR=", &q->client_ip }, { "HTTP_USER_AGENT=", &q->user_agent },
+		{ "REQUEST_ID=", &q->request_id }, { "HTTP_TRACEPARENT=", &q->traceparent },
+	};
+	size_t i, n;
+
+	for (; *envp; envp++)
+		for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+			n = strlen(wanted[i].name);
+			if (strncmp(*envp, wanted[i].name, n) == 0) {
+				*wanted[i].to = slice_str(*envp + n);
+				break;
+			}
+		}
+}
+
+/* Digits only; an absent or empty length is 0. */
+static bool
+parse_length(struct slice s, size_t *out)
+{
+	size_t i;
+
+	*out = 0;
+	if (s.n > 15)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		*out = *out * 10 + (size_t)(s.p[i] - '0');
+	}
+	return true;
+}
+
+/* Up to n bytes into p (NULL: nowhere), in steps, so that the deadline holds.
+ * Returns how many came before the end of STDIN. */
+static size_t
+read_stdin(struct fcgi *f, char *p, size_t n, int64_t deadline)
+{
+	char nowhere[CHUNK];
+	size_t got = 0, step;
+	int k;
+
+	while (got < n) {
+		step = n - got < CHUNK ? n - got : CHUNK;
+		k = FCGX_GetStr(p ? p + got : nowhere, (int)step, f->r.in);
+		if (k > 0)
+			got += (size_t)k;
+		if (k < (int)step || (n > CHUNK && clock_mono_ms() > deadline))
+			break;
+	}
+	return got;
+}
+
+/* Why a body of this announced length cannot be taken, or REFUSE_NONE. */
+static enum refusal
+make_room(struct slice announced, struct buf *body, size_t *length)
+{
+	buf_reset(body);
+	if (!parse_length(announced, length))
+		return REFUSE_BAD_REQUEST;
+	if (*length > body->max)
+		return REFUSE_BODY_TOO_LARGE;
+	if (*length > 0 && !buf_room(body, *length))
+		return REFUSE_UNAVAILABLE;
+	return REFUSE_NONE;
+}
+
+static bool
+more_waits(const struct fcgi *f)
+{
+	char c;
+
+	return recv(f->r.ipcFd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Reads STDIN to its end whatever comes. Bytes left over on a connection that is
+ * kept alive would be read as the next request. */
+static enum err
+read_body(struct fcgi *f, struct buf *body, int64_t deadline, struct request *q)
+{
+	size_t length, rest;
+
+	q->bad = make_room(q->content_length, body, &length);
+	if (q->bad == REFUSE_NONE && length > 0)
+		body->n = read_stdin(f, body->p, length, deadline);
+	rest = read_stdin(f, NULL, SIZE_MAX, deadline);
+	if (FCGX_GetError(f->r.in) != 0 || !FCGX_HasSeenEOF(f->r.in))
+		return ERR_DOWN;
+	if (q->bad == REFUSE_NONE && body->n + rest != length)
+		q->bad = REFUSE_BAD_REQUEST;
+	if (q->bad == REFUSE_BAD_REQUEST || (f->large && more_waits(f)))
+		f->close_after = true;
+	q->body = buf_slice(body);
+	return ERR_OK;
+}
+
+enum err
+fcgi_read(struct fcgi *f, struct buf *body, int64_t deadline, struct request *q)
+{
+	*q = (struct request){ .bad = REFUSE_NONE };
+	f->r.keepConnection = 1;
+	FCGX_Detach(&f->r);
+	if (FCGX_Accept_r(&f->r) != 0) {
+		f->in_request = f->r.ipcFd >= 0;
+		return ERR_DOWN;
+	}
+	f->in_request = true;
+	f->close_after = !f->r.keepConnection;
+	read_params(f->r.envp, q);
+	return read_body(f, body, deadline, q);
+}
+
+static const char *
+reason(int status)
+{
+	static const struct { int status; const char *text; } reasons[] = {
+		{ 200, "OK" }, { 202, "Accepted" }, { 400, "Bad Request" }, { 404, "Not Found" },
+		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" }, { 503, "Service Unavailable" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i].status == status)
+			return reasons[i].text;
+	return "Error";
+}
+
+bool
+fcgi_answer(struct fcgi *f, const struct reply *r)
+{
+	FCGX_Stream *out = f->r.out;
+	char head[512];
+	int n;
+
+	n = snprintf(head, sizeof head, "Status: %d %s\r\nContent-Type: %s\r\n"
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n", r->status, reason(r->status),
+	    r->type, r->body.n);
+	FCGX_PutStr(head, n, out);
+	if (r->allow) {
+		n = snprintf(head, sizeof head, "Allow: %s\r\n", r->allow);
+		FCGX_PutStr(head, n, out);
+	}
+	if (r->retry_after > 0) {
+		n = snprintf(head, sizeof head, "Retry-After: %d\r\n", r->retry_after);
+		FCGX_PutStr(head, n, out);
+	}
+	FCGX_PutStr("\r\n", 2, out);
+	FCGX_PutStr(r->body.p, (int)r->body.n, out);
+	f->r.keepConnection = !f->close_after;
+	f->in_request = false;
+	FCGX_Finish_r(&f->r);		/* closes the connection when a write failed */
+	return f->r.ipcFd >= 0;
+}

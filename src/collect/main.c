@@ -1,0 +1,123 @@
+/*
+ * forebayd: the collector. Reads the settings, opens the socket, becomes the master.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/stat.h"
+#include "collect/listen.h"
+#include "collect/master.h"
+#include "collect/worker.h"
+#include "config.h"
+#include "journal/dir.h"
+
+static struct stat_file stats;
+
+static const char usage[] =
+	"usage: forebayd [-c FILE] [-o SECTION.KEY=VALUE]...\n"
+	"       forebayd --version | --help\n"
+	"Collects events from nginx into the journal. See forebayd(8).\n";
+
+static void
+parse_args(int argc, char **argv, struct conf_args *args)
+{
+	int opt;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("forebayd " PACKAGE_VERSION);
+		exit(EX_OK);
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		exit(EX_OK);
+	}
+	while ((opt = getopt(argc, argv, "c:o:")) != -1)
+		if (!conf_arg(args, opt, optarg)) {
+			fputs(usage, stderr);
+			exit(EX_USAGE);
+		}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		exit(EX_USAGE);
+	}
+}
+
+/* Runs in a child of the master. */
+static int
+work(const struct conf *conf, unsigned slot, int listen_fd, uid_t peer, pid_t master)
+{
+	const struct worker_args args = {
+		.conf = conf, .slot = &stats.slots[slot], .listen_fd = listen_fd,
+		.peer = peer, .master = master,
+	};
+
+	log_init("forebayd-worker", log_level_parse(conf->log_level));
+	return worker_run(&args);
+}
+
+static void NORETURN
+fatal(int status, const char *what, const char *why)
+{
+	log_error("start.failed", "%s: %s", what, why);
+	exit(status);
+}
+
+/* The journal's directory is made if its parent is there: /var/lib/forebay is the
+ * package's or the unit's affair. */
+static void
+check_journal(const struct conf *conf)
+{
+	char errmsg[256];
+
+	if (mkdir(conf->journal_dir, 0750) != 0 && errno != EEXIST)
+		fatal(EX_CANTCREAT, conf->journal_dir, strerror(errno));
+	if (!conf->journal_any_filesystem &&
+	    dir_check_filesystem(conf->journal_dir, errmsg) != ERR_OK)
+		fatal(EX_CONFIG, "journal.dir", errmsg);
+}
+
+/* Slots for two generations, and for a reload that asks for more workers. */
+static uint32_t
+slots(const struct conf *conf)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t most = (uint32_t)conf->collect_workers;
+
+	if (cpus > 0 && (uint32_t)cpus > most)
+		most = (uint32_t)cpus;
+	return most < 8 ? 16 : most > 256 ? 512 : most * 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf_args conf_args = { .path = NULL };
+	struct master_args m = { .conf_args = &conf_args, .work = work, .stats = &stats };
+	char errmsg[256] = "";
+	int status;
+
+	parse_args(argc, argv, &conf_args);
+	m.conf = conf_load_or_exit(&conf_args);
+	log_init("forebayd", log_level_parse(m.conf->log_level));
+	umask(0027);
+	if (listen_peer_uid(m.conf->collect_peer, &m.peer) != ERR_OK)
+		fatal(EX_CONFIG, "collect.peer", "there is no such user");
+	check_journal(m.conf);
+	if (stat_create(&stats, m.conf->run_dir, STAT_COLLECT_FILE, slots(m.conf)) != ERR_OK)
+		fatal(EX_CANTCREAT, m.conf->run_dir, "the counters' file cannot be made");
+	if (listen_open(m.conf->collect_socket, &m.listen_fd, errmsg) != ERR_OK)
+		fatal(EX_CANTCREAT, "collect.socket", errmsg);
+	log_info("start", "version=%s socket=%s journal=%s", PACKAGE_VERSION,
+	    m.conf->collect_socket, m.conf->journal_dir);
+	status = master_run(&m);
+	conf_free(&m.conf);
+	stat_close(&stats);
+	return status;
+}

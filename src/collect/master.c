@@ -1,0 +1,306 @@
+#include "collect/master.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/stat.h"
+
+#define POLL_MS		100
+#define STUCK_MS	60000		/* without a turn; a slow fsync is not stuck */
+#define BACKOFF_MIN_MS	100
+#define BACKOFF_MAX_MS	30000
+#define LIVED_MS	10000		/* who lived this long died of something new */
+#define MAX_WORKERS	512		/* two generations of the most there can be */
+
+struct child {
+	pid_t pid;			/* 0: free */
+	unsigned generation;
+	int64_t started_ms;
+	int64_t kill_at_ms;		/* retiring: SIGKILL then; 0: not told to stop */
+};
+
+struct master {
+	struct master_args *a;
+	struct child children[MAX_WORKERS];	/* index is the stat slot */
+	unsigned n_slots;
+	unsigned want;			/* workers of the newest generation */
+	unsigned generation;
+	int64_t spawn_at_ms, backoff_ms;
+	bool stopping, announced;
+	int signals;
+	int64_t watchdog_ms, watchdog_at_ms;
+};
+
+static unsigned
+workers_wanted(const struct conf *c)
+{
+	long n = c->collect_workers ? (long)c->collect_workers : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_WORKERS / 2 ? MAX_WORKERS / 2 : (unsigned)n;
+}
+
+static bool
+is_current(const struct master *m, const struct child *c)
+{
+	return c->pid && c->generation == m->generation && !c->kill_at_ms;
+}
+
+static unsigned
+count(const struct master *m, bool (*which)(const struct master *, const struct child *))
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < m->n_slots; i++)
+		n += which(m, &m->children[i]);
+	return n;
+}
+
+static bool
+is_alive(const struct master *m UNUSED, const struct child *c)
+{
+	return c->pid != 0;
+}
+
+static bool
+is_ready(const struct master *m, const struct child *c)
+{
+	return is_current(m, c) &&
+	    m->a->stats->slots[c - m->children].phase == PHASE_READY;
+}
+
+/* What the child must not share with its siblings; what fork copied and it does
+ * not need goes at exec or exit. */
+static void NORETURN
+child_main(struct master *m, unsigned slot, pid_t master)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	close(m->signals);
+	exit(m->a->work(m->a->conf, slot, m->a->listen_fd, m->a->peer, master));
+}
+
+static bool
+spawn(struct master *m, unsigned slot, int64_t now)
+{
+	struct stat_slot *s = &m->a->stats->slots[slot];
+	pid_t master = getpid(), pid;
+
+	s->phase = PHASE_STARTING;
+	s->heartbeat_ms = now;
+	pid = fork();
+	if (pid == 0)
+		child_main(m, slot, master);
+	if (pid < 0) {
+		log_limited(LOG_ERROR, "worker.fork_failed", "cause=\"%s\"", strerror(errno));
+		return false;
+	}
+	s->pid = (int32_t)pid;
+	m->children[slot] = (struct child){ .pid = pid, .generation = m->generation, .started_ms = now };
+	log_info("worker.started", "worker=%ld slot=%u", (long)pid, slot);
+	return true;
+}
+
+static void
+back_off(struct master *m, int64_t now)
+{
+	m->backoff_ms = m->backoff_ms ? m->backoff_ms * 2 : BACKOFF_MIN_MS;
+	if (m->backoff_ms > BACKOFF_MAX_MS)
+		m->backoff_ms = BACKOFF_MAX_MS;
+	m->spawn_at_ms = now + m->backoff_ms;
+}
+
+static void
+spawn_missing(struct master *m, int64_t now)
+{
+	unsigned have = count(m, is_current), slot;
+
+	if (m->stopping || now < m->spawn_at_ms)
+		return;
+	for (slot = 0; slot < m->n_slots && have < m->want; slot++) {
+		if (m->children[slot].pid)
+			continue;
+		if (!spawn(m, slot, now)) {
+			back_off(m, now);
+			return;
+		}
+		have++;
+	}
+}
+
+static void
+retire(struct master *m, struct child *c, int64_t now)
+{
+	if (!c->pid || c->kill_at_ms)
+		return;
+	c->kill_at_ms = now + m->a->conf->collect_stop_timeout + 5000;
+	kill(c->pid, SIGTERM);
+}
+
+/* A new generation is whole: the old one may go. */
+static void
+retire_old(struct master *m, int64_t now)
+{
+	unsigned i;
+
+	if (count(m, is_ready) < m->want)
+		return;
+	for (i = 0; i < m->n_slots; i++)
+		if (m->children[i].generation != m->generation)
+			retire(m, &m->children[i], now);
+}
+
+static void
+reaped(struct master *m, pid_t pid, int status, int64_t now)
+{
+	struct child *c;
+	unsigned i;
+
+	for (i = 0; i < m->n_slots && m->children[i].pid != pid; i++)
+		;
+	if (i == m->n_slots)
+		return;
+	c = &m->children[i];
+	m->a->stats->slots[i].pid = 0;
+	stat_set(&m->a->stats->slots[i], STAT_collect_ready, 0);
+	stat_set(&m->a->stats->slots[i], STAT_collect_connections, 0);
+	if (c->kill_at_ms) {
+		log_info("worker.stopped", "worker=%ld", (long)pid);
+	} else {
+		log_error("worker.died", "worker=%ld %s=%d", (long)pid,
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		if (now - c->started_ms > LIVED_MS)
+			m->backoff_ms = 0;
+		back_off(m, now);
+	}
+	*c = (struct child){ .pid = 0 };
+}
+
+/* Kills who does not turn any more, or does not leave in time. */
+static void
+kill_stuck(struct master *m, int64_t now)
+{
+	struct child *c;
+	unsigned i;
+
+	for (i = 0; i < m->n_slots; i++) {
+		c = &m->children[i];
+		if (!c->pid)
+			continue;
+		if (now - m->a->stats->slots[i].heartbeat_ms > STUCK_MS ||
+		    (c->kill_at_ms && now > c->kill_at_ms)) {
+			log_limited(LOG_ERROR, "worker.killed", "worker=%ld cause=\"stuck\"", (long)c->pid);
+			kill(c->pid, SIGKILL);
+		}
+	}
+}
+
+static void
+reload(struct master *m)
+{
+	struct conf *fresh;
+	char errmsg[512];
+
+	if (conf_load(&fresh, m->a->conf_args->path, m->a->conf_args->flags, m->a->conf_args->n,
+		errmsg) != ERR_OK) {
+		log_error("reload.refused", "cause=\"%s\" keeping=\"the settings in force\"", errmsg);
+		return;
+	}
+	conf_free(&m->a->conf);
+	m->a->conf = fresh;
+	m->want = workers_wanted(fresh);
+	if (m->want > m->n_slots / 2)
+		m->want = m->n_slots / 2;
+	m->generation++;
+	m->spawn_at_ms = 0;
+	log_info("reload", "workers=%u", m->want);
+}
+
+static void
+stop(struct master *m, int64_t now)
+{
+	unsigned i;
+
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	notify("STOPPING=1");
+	log_info("stop", "draining for at most %lld ms", (long long)m->a->conf->collect_stop_timeout);
+	for (i = 0; i < m->n_slots; i++)
+		retire(m, &m->children[i], now);
+}
+
+static void
+read_signals(struct master *m, int64_t now)
+{
+	struct signalfd_siginfo si;
+	int status;
+	pid_t pid;
+
+	while (read(m->signals, &si, sizeof si) == sizeof si) {
+		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
+			stop(m, now);
+		else if (si.ssi_signo == SIGHUP && !m->stopping)
+			reload(m);
+	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		reaped(m, pid, status, now);
+}
+
+static void
+tell_systemd(struct master *m, int64_t now)
+{
+	if (!m->announced && count(m, is_ready) >= m->want) {
+		m->announced = true;
+		notify("READY=1");
+		log_info("ready", "workers=%u", m->want);
+	}
+	if (m->watchdog_ms && now >= m->watchdog_at_ms) {
+		m->watchdog_at_ms = now + m->watchdog_ms;
+		notify("WATCHDOG=1");
+	}
+}
+
+int
+master_run(struct master_args *a)
+{
+	static struct master m;
+	struct pollfd p;
+	sigset_t all;
+	int64_t now;
+
+	m = (struct master){ .a = a, .want = workers_wanted(a->conf), .n_slots = a->stats->n };
+	CHECK(m.n_slots <= MAX_WORKERS && m.n_slots >= 2 * m.want);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	m.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m.signals < 0)
+		return EX_OSERR;
+	m.watchdog_ms = notify_watchdog_ms();
+	p = (struct pollfd){ .fd = m.signals, .events = POLLIN };
+	for (;;) {
+		now = clock_mono_ms();
+		read_signals(&m, now);
+		if (m.stopping && count(&m, is_alive) == 0)
+			break;
+		spawn_missing(&m, now);
+		retire_old(&m, now);
+		kill_stuck(&m, now);
+		tell_systemd(&m, now);
+		poll(&p, 1, POLL_MS);
+	}
+	close(m.signals);
+	log_info("stopped", "all workers have left");
+	return EX_OK;
+}

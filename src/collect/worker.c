@@ -1,0 +1,340 @@
+#include "collect/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "collect/door.h"
+#include "collect/fcgi.h"
+#include "collect/listen.h"
+#include "collect/reply.h"
+
+/* A turn ends with the events of one epoll_wait, or at these bounds. */
+#define TURN_EVENTS	512
+#define TURN_BYTES	(8 * 1024 * 1024)
+#define CONNECTIONS_MAX	4096
+#define TICK_MS		1000
+
+struct conn {
+	struct fcgi *fcgi;
+	struct reply reply;
+	int64_t partial_since;		/* a request has begun to arrive; 0: none */
+	struct conn *next, *prev;	/* of all */
+	struct conn *turn_next;		/* of those that wait for the commit */
+};
+
+struct worker {
+	const struct worker_args *args;
+	struct door *door;
+	int epoll, signals;
+	struct conn *conns;
+	unsigned n_conns;
+	bool accepting;			/* the listening socket is watched */
+	int64_t stop_at;		/* when to leave at the latest; 0: not stopping */
+	struct conn *turn, **turn_tail;
+	unsigned turn_requests;
+	size_t turn_bytes;
+	struct buf body;
+};
+
+static void
+stat_one(struct worker *w, enum stat_counter c)
+{
+	stat_add(w->args->slot, c, 1);
+}
+
+static void
+watch(struct worker *w, bool on)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = w };
+
+	if (on == w->accepting)
+		return;
+	if (epoll_ctl(w->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->args->listen_fd, &ev) == 0)
+		w->accepting = on;
+}
+
+static void
+drop(struct worker *w, struct conn *c)
+{
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		w->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	fcgi_close(&c->fcgi);		/* leaves epoll with its last descriptor */
+	reply_fini(&c->reply);
+	free(c);
+	w->n_conns--;
+	stat_set(w->args->slot, STAT_collect_connections, w->n_conns);
+}
+
+static void
+drop_broken(struct worker *w, struct conn *c)
+{
+	stat_one(w, STAT_collect_connections_broken_total);
+	drop(w, c);
+}
+
+static void
+add(struct worker *w, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->fcgi = fcgi_open(fd);
+	ev.data.ptr = c;
+	if (!c->fcgi || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
+		fcgi_close(&c->fcgi);
+		free(c);
+		return;
+	}
+	reply_init(&c->reply);
+	c->next = w->conns;
+	if (c->next)
+		c->next->prev = c;
+	w->conns = c;
+	w->n_conns++;
+	stat_set(w->args->slot, STAT_collect_connections, w->n_conns);
+}
+
+static void
+accept_some(struct worker *w)
+{
+	int fd, i;
+
+	/* few at a time: with several workers each gets its share of connections */
+	for (i = 0; i < 16 && w->n_conns < CONNECTIONS_MAX; i++) {
+		fd = accept4(w->args->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0) {
+			/* EMFILE and friends pass: what waits stays in the backlog */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+				log_limited(LOG_WARNING, "accept.failed", "cause=\"%s\"", strerror(errno));
+				watch(w, false);	/* until the next tick */
+			}
+			return;
+		}
+		if (listen_peer_allowed(fd, w->args->peer)) {
+			add(w, fd);
+			continue;
+		}
+		log_limited(LOG_WARNING, "accept.refused", "cause=\"not nginx's user; see collect.peer\"");
+		stat_one(w, STAT_collect_connections_broken_total);
+		close(fd);
+	}
+	if (w->n_conns >= CONNECTIONS_MAX)
+		watch(w, false);
+}
+
+static void
+answer(struct worker *w, struct conn *c)
+{
+	int status = c->reply.status;
+
+	stat_one(w, status < 300 ? STAT_collect_requests_2xx_total :
+	    status < 500 ? STAT_collect_requests_4xx_total : STAT_collect_requests_5xx_total);
+	if (fcgi_answer(c->fcgi, &c->reply))
+		return;
+	if (c->reply.durable)
+		stat_one(w, STAT_collect_answers_lost_total);
+	drop(w, c);
+}
+
+/* Commits what the turn has read and answers it. */
+static void
+end_turn(struct worker *w)
+{
+	struct conn *c = w->turn, *next;
+	bool good;
+
+	if (!c)
+		return;
+	good = door_commit(w->door);
+	w->turn = NULL;
+	w->turn_tail = &w->turn;
+	w->turn_requests = 0;
+	w->turn_bytes = 0;
+	for (; c; c = next) {
+		next = c->turn_next;
+		if (c->reply.durable && !good)
+			door_unavailable(&c->reply);
+		answer(w, c);
+	}
+}
+
+static void
+read_request(struct worker *w, struct conn *c)
+{
+	struct request q;
+	int64_t deadline = clock_mono_ms() + w->args->conf->collect_read_timeout;
+
+	c->partial_since = 0;
+	if (fcgi_read(c->fcgi, &w->body, deadline, &q) != ERR_OK) {
+		drop_broken(w, c);
+		return;
+	}
+	stat_one(w, STAT_collect_requests_total);
+	reply_reset(&c->reply);
+	door_serve(w->door, &q, &c->reply);
+	c->turn_next = NULL;
+	*w->turn_tail = c;
+	w->turn_tail = &c->turn_next;
+	w->turn_bytes += q.body.n;
+	if (++w->turn_requests >= TURN_EVENTS || w->turn_bytes >= TURN_BYTES)
+		end_turn(w);
+}
+
+static void
+ready(struct worker *w, struct conn *c, uint32_t events)
+{
+	switch (fcgi_look(c->fcgi)) {
+	case FCGI_WHOLE:
+		read_request(w, c);
+		break;
+	case FCGI_LARGE:
+		/* reading it may wait for nginx: nobody else shall wait with it */
+		end_turn(w);
+		read_request(w, c);
+		break;
+	case FCGI_PARTIAL:
+		if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR))
+			drop_broken(w, c);
+		else if (c->partial_since == 0)
+			c->partial_since = clock_mono_ms();
+		break;
+	case FCGI_NOTHING:
+		break;
+	case FCGI_GONE:
+		drop(w, c);
+		break;
+	case FCGI_BROKEN:
+		drop_broken(w, c);
+		break;
+	}
+}
+
+static void
+begin_stop(struct worker *w)
+{
+	if (w->stop_at)
+		return;
+	w->stop_at = clock_mono_ms() + w->args->conf->collect_stop_timeout;
+	w->args->slot->phase = PHASE_STOPPING;
+	watch(w, false);
+}
+
+static void
+read_signals(struct worker *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->signals, &si, sizeof si) == sizeof si)
+		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
+			begin_stop(w);
+}
+
+/* Requests that began to arrive and never ended. */
+static void
+drop_stalled(struct worker *w, int64_t now)
+{
+	struct conn *c, *next;
+
+	for (c = w->conns; c; c = next) {
+		next = c->next;
+		if (c->partial_since && now - c->partial_since > w->args->conf->collect_read_timeout)
+			drop_broken(w, c);
+	}
+}
+
+static void
+tick(struct worker *w, int64_t now)
+{
+	drop_stalled(w, now);
+	door_tick(w->door);
+	if (!w->stop_at && w->n_conns < CONNECTIONS_MAX)
+		watch(w, true);
+	if (getppid() != w->args->master)	/* gone without a word */
+		begin_stop(w);
+}
+
+static void
+loop(struct worker *w)
+{
+	struct epoll_event ev[TURN_EVENTS];
+	int64_t now, next_tick = 0;
+	int n, i;
+
+	for (;;) {
+		now = clock_mono_ms();
+		w->args->slot->heartbeat_ms = now;
+		if (w->stop_at && (w->n_conns == 0 || now >= w->stop_at))
+			return;
+		if (now >= next_tick) {
+			tick(w, now);
+			next_tick = now + TICK_MS;
+		}
+		n = epoll_wait(w->epoll, ev, TURN_EVENTS, (int)(next_tick - now));
+		for (i = 0; i < n; i++) {
+			if (ev[i].data.ptr == w)
+				accept_some(w);
+			else if (ev[i].data.ptr == NULL)
+				read_signals(w);
+			else
+				ready(w, ev[i].data.ptr, ev[i].events);
+		}
+		end_turn(w);
+	}
+}
+
+static bool
+set_up(struct worker *w)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
+	sigset_t all;
+
+	sigfillset(&all);
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	buf_init(&w->body, w->args->conf->collect_body_bytes);
+	w->turn_tail = &w->turn;
+	return w->epoll >= 0 && w->signals >= 0 &&
+	    epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->signals, &ev) == 0 &&
+	    fcgi_init() == ERR_OK &&
+	    door_open(&w->door, w->args->conf, w->args->slot) == ERR_OK;
+}
+
+int
+worker_run(const struct worker_args *args)
+{
+	struct worker w = { .args = args, .epoll = -1, .signals = -1 };
+	int status = EX_OK;
+
+	if (set_up(&w)) {
+		watch(&w, true);
+		args->slot->phase = PHASE_READY;
+		loop(&w);
+	} else {
+		log_error("worker.failed", "cause=\"%s\"", strerror(errno));
+		status = EX_OSERR;
+	}
+	while (w.conns)
+		drop(&w, w.conns);
+	door_close(&w.door);
+	buf_fini(&w.body);
+	close(w.epoll);
+	close(w.signals);
+	return status;
+}
