@@ -1,0 +1,15 @@
+/*
+ * The verbs of `forebay`: one file each, all of this shape. argv[0] is the verb;
+ * the result is an exit status of sysexits.h. --json: for programs to read.
+ */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include "base/conf.h"
+
+int cmd_check_config(const struct conf *, int argc, char **argv);
+int cmd_db(const struct conf *, int argc, char **argv);
+int cmd_query(const struct conf *, int argc, char **argv);
+int cmd_stats(const struct conf *, int argc, char **argv);
+
+#endif

@@ -1,0 +1,77 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <pwd.h>
+
+#include "base/buf.h"
+#include "cli/cmd.h"
+
+static void
+show(const struct conf *conf)
+{
+	const char *section = "";
+	char value[2100];
+	size_t i;
+
+	for (i = 0; i < conf_n_params; i++) {
+		if (strcmp(section, conf_params[i].section) != 0) {
+			printf("%s[%s]\n", *section ? "\n" : "", conf_params[i].section);
+			section = conf_params[i].section;
+		}
+		printf("%s = %s\n", conf_params[i].key,
+		    conf_value(conf, &conf_params[i], value, sizeof value));
+	}
+}
+
+static int
+show_json(const struct conf *conf)
+{
+	char value[2100];
+	struct buf b;
+	size_t i;
+	bool failed;
+
+	buf_init(&b, 1 << 20);
+	for (i = 0; i < conf_n_params; i++) {
+		buf_printf(&b, "%c\"%s.%s\":", i ? ',' : '{', conf_params[i].section, conf_params[i].key);
+		buf_json(&b, slice_str(conf_value(conf, &conf_params[i], value, sizeof value)), sizeof value);
+	}
+	buf_puts(&b, "}");
+	failed = b.failed;
+	if (!failed)
+		puts(b.p);
+	buf_fini(&b);
+	return failed ? EX_SOFTWARE : EX_OK;
+}
+
+/* What the table cannot say: does the named user exist? */
+static int
+check_peer(const struct conf *conf)
+{
+	if (conf->collect_peer[0] == '\0' || getpwnam(conf->collect_peer))
+		return EX_OK;
+	fprintf(stderr, "collect.peer: there is no user \"%s\"; expected the user that nginx runs as\n",
+	    conf->collect_peer);
+	return EX_CONFIG;
+}
+
+int
+cmd_check_config(const struct conf *conf, int argc, char **argv)
+{
+	bool json = argc == 3 && strcmp(argv[1], "--show") == 0 && strcmp(argv[2], "--json") == 0;
+	int status = check_peer(conf);
+
+	if (status != EX_OK)
+		return status;
+	if (json || (argc == 2 && strcmp(argv[1], "--json") == 0))
+		return show_json(conf);
+	if (argc == 2 && strcmp(argv[1], "--show") == 0) {
+		show(conf);
+	} else if (argc == 1) {
+		puts("ok");
+	} else {
+		fputs("usage: forebay check-config [--show | --example] [--json]\n", stderr);
+		return EX_USAGE;
+	}
+	return EX_OK;
+}

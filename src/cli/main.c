@@ -1,0 +1,90 @@
+/*
+ * forebay: the operators' command. A table of verbs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "config.h"
+
+static const struct verb {
+	const char *name, *args, *what;
+	int (*run)(const struct conf *, int argc, char **argv);
+} verbs[] = {
+	{ "check-config", "[--show | --example] [--json]",
+	  "check the settings; show those in force, or write the example file", cmd_check_config },
+	{ "db", "migrate [--dry-run] [--json] [--conninfo CONNINFO]",
+	  "bring the schema in PostgreSQL up to this version", cmd_db },
+	{ "query", "[--json] SQL",
+	  "query the journal: table event, read-only", cmd_query },
+	{ "stats", "[--json]",
+	  "counters of collector and flusher, and the journal's size", cmd_stats },
+};
+
+static void
+usage(FILE *f)
+{
+	const struct verb *v;
+
+	fputs("usage: forebay [-c FILE] [-o SECTION.KEY=VALUE]... VERB [ARGUMENT]...\n"
+	    "       forebay --version | --help\n\n", f);
+	for (v = verbs; v < verbs + ARRAY_SIZE(verbs); v++)
+		fprintf(f, "  %s %s\n      %s\n", v->name, v->args, v->what);
+}
+
+/* The example needs no settings in force, and a broken file must not hide it. */
+static bool
+wants_example(int argc, char **argv)
+{
+	return argc == 2 && strcmp(argv[0], "check-config") == 0 && strcmp(argv[1], "--example") == 0;
+}
+
+static int
+run(const struct verb *v, const struct conf_args *args, int argc, char **argv)
+{
+	struct conf *conf;
+	int status;
+
+	if (wants_example(argc, argv)) {
+		conf_example(stdout);
+		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	}
+	conf = conf_load_or_exit(args);
+	log_init("forebay", log_level_parse(conf->log_level));
+	status = v->run(conf, argc, argv);
+	conf_free(&conf);
+	if (fflush(stdout) != 0 && status == EX_OK)
+		status = EX_IOERR;
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf_args args = { .path = NULL };
+	const struct verb *v;
+	int opt;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("forebay " PACKAGE_VERSION);
+		return EX_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return EX_OK;
+	}
+	while ((opt = getopt(argc, argv, "+c:o:")) != -1)	/* +: stop at the verb */
+		if (!conf_arg(&args, opt, optarg)) {
+			usage(stderr);
+			return EX_USAGE;
+		}
+	for (v = verbs; optind < argc && v < verbs + ARRAY_SIZE(verbs); v++)
+		if (strcmp(argv[optind], v->name) == 0)
+			return run(v, &args, argc - optind, argv + optind);
+	usage(stderr);
+	return EX_USAGE;
+}
