@@ -8,7 +8,7 @@
 
 #include "event/row.h"
 
-struct made_row { char id[32], payload[256]; };
+struct made_row { char id[32], payload[256]; };	/* payload: id twice, and 40 bytes */
 
 /* Fills rows[0..n) with events number from, from + 1 ...; texts live in made[]. */
 __attribute__((unused)) static void
@@ -19,7 +19,7 @@ make_rows(struct row *rows, struct made_row *made, size_t n, int64_t from)
 	for (i = 0; i < n; i++) {
 		snprintf(made[i].id, sizeof made[i].id, "id-%lld", (long long)from + (long long)i);
 		snprintf(made[i].payload, sizeof made[i].payload,
-		    "{\"id\":\"%s\",\"type\":\"test\",\"n\":%lld}", made[i].id,
+		    "{\"id\":\"%.31s\",\"type\":\"test\",\"n\":%lld}", made[i].id,
 		    (long long)from + (long long)i);
 		rows[i] = (struct row){
 			.received_at = 1795000000000000 + from + (int64_t)i,
