@@ -2,10 +2,14 @@
  * Where batches go: a table of functions, with PostgreSQL (pg.c) and nothing
  * (null.c) behind it.
  *
- * Promise: sink_attempt() that returns ERR_OK has committed each row of the batch
- * that lay past its segment's progress, with that progress, in one transaction; any
- * other return has committed nothing, except that after ERR_DOWN it may have: read
- * progress again before the next attempt.
+ * Promise: attempt() that returns ERR_OK has committed each row of the batch that
+ * lay past its segment's progress, with that progress, in one transaction; any other
+ * return has committed nothing, except that after ERR_DOWN it may have: connect
+ * and read progress again before the next attempt.
+ *
+ * After ERR_BUSY, ERR_INVALID and ERR_FULL the connection goes on; after every other
+ * error connect() comes next. Nothing here waits for ever; while it waits it calls
+ * tick() several times a second.
  */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -25,8 +29,10 @@
 struct sink_part {
 	struct uuid segment;
 	size_t first, n;
+	bool known;		/* it has a progress row, as read or committed before */
 };
 
+/* Each segment has at most one part. */
 struct sink_batch {
 	const struct row *rows;
 	size_t n_rows;
@@ -40,10 +46,10 @@ enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY into the table, or by way of
 struct sink_bad { size_t row; char sqlstate[6]; char message[512]; };
 
 struct sink_result {
+	/* after ERR_OK */
 	uint64_t loaded, duplicates, quarantined, rejected;
-	/* set when a statement that loads events refused a row (ERR_INVALID) */
-	char sqlstate[6];
-	size_t row_hint;	/* row the server's context names, or SIZE_MAX; can be wrong */
+	/* after ERR_INVALID: what the statement that loads rows was told */
+	struct sink_bad refused;	/* row: what the server's context names, or SIZE_MAX; can be wrong */
 };
 
 struct sink_progress { struct uuid segment; bool known; int64_t last_seq; };
@@ -58,23 +64,38 @@ struct sink_ops {
 	enum err (*progress)(struct sink *, struct sink_progress *, size_t n);
 	/*
 	 * One transaction: partitions, progress locks, load, quarantine, progress, COMMIT.
+	 * Rows in bad, rows of days that can have no partition, and rows that a unique
+	 * index other than the fingerprint's keeps out are quarantined, at most `room`.
 	 * ERR_BUSY: a duplicate key under SINK_PLAIN; try again with SINK_STAGED.
-	 * ERR_INVALID: a row was refused, see result. ERR_DOWN: connection lost, outcome
-	 * unknown. ERR_SETUP and the rest: wait and try again.
+	 * ERR_INVALID: a row was refused, see result. ERR_FULL: more than room. ERR_DOWN:
+	 * connection lost, outcome unknown. ERR_SETUP and the rest: wait and try again.
 	 */
 	enum err (*attempt)(struct sink *, const struct sink_batch *, enum sink_mode,
-			    const struct sink_bad *bad, size_t n_bad, struct sink_result *);
+			    const struct sink_bad *bad, size_t n_bad, size_t room,
+			    struct sink_result *);
 	/* Makes partitions ahead and drops old ones. */
 	enum err (*maintain)(struct sink *);
 	void (*close)(struct sink **);
 };
 
-struct sink { const struct sink_ops *ops; char errmsg[1024]; };
+struct sink {
+	const struct sink_ops *ops;
+	char errmsg[1024];		/* of the last call that failed; no event data, no secrets */
+	bool (*tick)(void *arg);	/* true: stop waiting, as if the other side were gone */
+	void *tick_arg;
+};
 
-/* state_dir: where the database's uuid is remembered (the journal's directory). conf
- * and state_dir must outlive the sink. */
+/* state_dir: where the database's uuid is remembered (the journal's directory). conf,
+ * state_dir and node must outlive the sink. */
 enum err sink_pg_open(struct sink **, const struct conf *, const char *state_dir,
 		      const char *node) MUST_CHECK;
 enum err sink_null_open(struct sink **) MUST_CHECK;
+
+/*
+ * How long progress rows are kept after their last change, in milliseconds; 0: for
+ * ever. A segment born longer ago than this that has no progress row is not new:
+ * its row may have been pruned.
+ */
+int64_t sink_progress_kept_ms(const struct conf *);
 
 #endif

@@ -1,0 +1,105 @@
+/*
+ * forebay db migrate: makes or renews the schema in PostgreSQL.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/buf.h"
+#include "cli/cmd.h"
+#include "sink/schema.h"
+
+struct report { bool json, dry_run; unsigned present, changed; };
+
+static void
+usage(FILE *f)
+{
+	fprintf(f, "usage: forebay db migrate [--conninfo CONNINFO] [--dry-run] [--json]\n"
+	    "  --conninfo CONNINFO  connect so, as the database's owner or a superuser; default: flush.conninfo\n"
+	    "  --dry-run       say what would be applied\n"
+	    "  --json          one JSON object on standard output\n"
+	    "FOREBAY_SQL_DIR names another directory of migrations than " SQLDIR ".\n");
+}
+
+static void
+tell(void *arg, const char *name, enum schema_state state)
+{
+	struct report *r = arg;
+
+	if (state == SCHEMA_PRESENT) {
+		r->present++;
+		return;
+	}
+	if (r->json)
+		printf("%s\"%s\"", r->changed ? "," : "", name);
+	else
+		printf("%s %s\n", state == SCHEMA_PENDING ? "pending" : "applied", name);
+	r->changed++;
+}
+
+static int
+migrate(const struct conf *conf, const char *dsn, struct report *r)
+{
+	const char *dir = getenv("FOREBAY_SQL_DIR");
+	char errmsg[1024];
+	struct buf text;
+	enum err e;
+
+	if (r->json)
+		printf("{\"dry_run\":%s,\"%s\":[", r->dry_run ? "true" : "false",
+		    r->dry_run ? "pending" : "applied");
+	e = schema_migrate(conf, dsn, dir && *dir ? dir : SQLDIR, r->dry_run, tell, r, errmsg);
+	if (r->json) {
+		buf_init(&text, 8192);
+		if (e != ERR_OK)
+			buf_json(&text, slice_str(errmsg), sizeof errmsg);
+		printf("],\"present\":%u,\"error\":%.*s}\n", r->present, text.n ? (int)text.n : 4,
+		    text.n ? text.p : "null");
+		buf_fini(&text);
+	} else if (e == ERR_OK && r->changed == 0) {
+		printf("the schema is up to date\n");
+	}
+	if (e != ERR_OK)
+		fprintf(stderr, "forebay db migrate: %s\n", errmsg);
+	return e == ERR_SETUP ? EX_NOPERM : e == ERR_DOWN ? EX_UNAVAILABLE : err_exit(e);
+}
+
+int
+cmd_db(const struct conf *conf, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "conninfo", required_argument, NULL, 'd' }, { "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	};
+	struct report r = { false, false, 0, 0 };
+	const char *dsn = NULL;
+	int opt;
+
+	optind = 0;			/* main() has used getopt before */
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'd':
+			dsn = optarg;
+			break;
+		case 'n':
+			r.dry_run = true;
+			break;
+		case 'j':
+			r.json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return EX_OK;
+		default:
+			usage(stderr);
+			return EX_USAGE;
+		}
+	}
+	if (argc - optind != 1 || strcmp(argv[optind], "migrate") != 0) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	return migrate(conf, dsn, &r);
+}

@@ -1,0 +1,424 @@
+/*
+ * The statements of an attempt that put rows into tables.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sink/copy.h"
+#include "sink/pg.h"
+
+#define PIECE		(256 * 1024)	/* encoded at a time */
+
+/* The segment of row i; parts stand in the order of their rows. */
+static struct uuid
+segment_of(const struct sink_batch *b, size_t i)
+{
+	size_t k = 0;
+
+	while (i >= b->parts[k].first + b->parts[k].n)
+		k++;
+	return b->parts[k].segment;
+}
+
+/* Keeps what the server said about a row, and which row its n-th is. */
+static enum err
+refused(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fate sent,
+	uint64_t nth, struct sink_result *r)
+{
+	size_t i;
+
+	memcpy(r->refused.sqlstate, p->sqlstate, sizeof p->sqlstate);
+	snprintf(r->refused.message, sizeof r->refused.message, "%.511s", p->base.errmsg);
+	r->refused.row = SIZE_MAX;
+	for (i = 0; nth > 0 && i < b->n_rows; i++)
+		if (fate[i] == (uint8_t)sent && --nth == 0)
+			r->refused.row = i;
+	return ERR_INVALID;
+}
+
+/* What an error of a statement that loads rows means. */
+static enum err
+load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fate[], enum fate sent,
+	 uint64_t nth, bool plain, struct sink_result *r)
+{
+	if (e == ERR_OK || e == ERR_DOWN)
+		return e;
+	if (plain && strcmp(p->sqlstate, "23505") == 0)
+		return ERR_BUSY;
+	return pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
+}
+
+/* Sends the rows of one fate; *sent is how many. ord: with the staging table's first column. */
+static enum err
+send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fate which, bool ord,
+	  uint64_t *sent)
+{
+	struct buf *out = &p->out;
+	enum err e = ERR_OK;
+	size_t i, k;
+
+	*sent = 0;
+	buf_reset(out);
+	copy_header(out);
+	for (k = 0; e == ERR_OK && k < b->n_parts; k++) {
+		for (i = b->parts[k].first; e == ERR_OK && i < b->parts[k].first + b->parts[k].n; i++) {
+			if (fate[i] != (uint8_t)which)
+				continue;
+			if (which == FATE_REJECTION)
+				copy_rejection(out, &b->rows[i], b->parts[k].segment);
+			else
+				copy_event(out, &b->rows[i], b->parts[k].segment, ord ? (int32_t)i : -1);
+			++*sent;
+			if (out->failed)
+				e = pg_fail(p, ERR_NOMEM, "out of memory");
+			else if (out->n >= PIECE && (e = pg_copy_data(p, out->p, out->n)) == ERR_OK)
+				buf_reset(out);
+		}
+	}
+	copy_trailer(out);
+	if (e == ERR_OK)
+		e = out->failed ? pg_fail(p, ERR_NOMEM, "out of memory") : pg_copy_data(p, out->p, out->n);
+	return e;
+}
+
+static enum err
+copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fate[],
+     enum fate which, bool plain, struct sink_result *r)
+{
+	uint64_t sent = 0, count = 0, row = 0;
+	enum err e = pg_copy_begin(p, sql);
+
+	if (e == ERR_OK)
+		e = send_rows(p, b, fate, which, which == FATE_LOAD && !plain, &sent);
+	if (e != ERR_OK)
+		return e;
+	e = load_err(p, pg_copy_end(p, &count, &row), b, fate, which, row, plain, r);
+	/* a trigger that leaves rows out: find out which */
+	if (e == ERR_OK && plain && count < sent)
+		return ERR_BUSY;
+	/* a stream that was cut at a row's end is no error to the server */
+	if (e == ERR_OK && count != sent)
+		e = pg_fail(p, ERR_DOWN, "COPY took %llu rows of %llu", (unsigned long long)count,
+		    (unsigned long long)sent);
+	return e;
+}
+
+static size_t
+count(const struct sink_batch *b, const uint8_t fate[], enum fate which)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < b->n_rows; i++)
+		n += fate[i] == (uint8_t)which;
+	return n;
+}
+
+/* --- yesterday --------------------------------------------------------------- */
+
+/* A server-made id is its own fingerprint; nobody can have sent it before. */
+static bool
+client_given(const struct row *r)
+{
+	char text[UUID_TEXT];
+
+	return !slice_is(r->id, uuid_text(r->fingerprint, text));
+}
+
+/* A retry may arrive after midnight: in a day's first hour, ids that clients gave
+ * are looked up in the partition of the day before. */
+static bool
+after_midnight(const struct row *r)
+{
+	return r->received_at - clock_day(r->received_at) * US_PER_DAY < US_PER_DAY / 24 && client_given(r);
+}
+
+static enum err
+find_in_day(struct pg *p, int64_t day, const struct buf *ids, PGresult **res)
+{
+	char text[CLOCK_TEXT], since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
+
+	snprintf(since, sizeof since, "%s 00:00:00+00", clock_day_text(day, text));
+	snprintf(until, sizeof until, "%s 00:00:00+00", clock_day_text(day + 1, text));
+	return pg_query(p, res, "SELECT fingerprint FROM forebay.event WHERE fingerprint = ANY ($1::uuid[])"
+	    " AND received_at >= $2::timestamptz AND received_at < $3::timestamptz",
+	    (struct param[]){ { ids->p, (int)ids->n, true }, { since, 0, false }, { until, 0, false } }, 3);
+}
+
+static int
+by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct uuid));
+}
+
+static enum err
+mark_found(struct pg *p, const PGresult *res, const struct sink_batch *b, int64_t day, uint8_t fate[])
+{
+	size_t i, n = (size_t)PQntuples(res);
+	struct uuid *found = malloc((n + 1) * sizeof *found);
+	const char *s;
+
+	if (!found)
+		return pg_fail(p, ERR_NOMEM, "out of memory");
+	for (i = 0; i < n; i++) {
+		s = PQgetvalue(res, (int)i, 0);
+		if (!uuid_parse(s, strlen(s), &found[i]))
+			found[i] = (struct uuid){ { 0 } };
+	}
+	qsort(found, n, sizeof *found, by_bytes);
+	for (i = 0; i < b->n_rows; i++)
+		if (fate[i] == FATE_LOAD && clock_day(b->rows[i].received_at) == day &&
+		    after_midnight(&b->rows[i]) &&
+		    bsearch(&b->rows[i].fingerprint, found, n, sizeof *found, by_bytes))
+			fate[i] = FATE_DUPLICATE;
+	free(found);
+	return ERR_OK;
+}
+
+static enum err
+look_in_yesterday(struct pg *p, const struct sink_batch *b, int64_t day, uint8_t fate[])
+{
+	PGresult *res = NULL;
+	struct buf ids;
+	enum err e;
+	size_t i, n = 0;
+	int pass;
+
+	buf_init(&ids, 64 + b->n_rows * 20);
+	for (pass = 0; pass < 2; pass++) {	/* counts, then puts */
+		if (pass)
+			copy_uuid_array(&ids, n);
+		for (i = 0; i < b->n_rows; i++) {
+			if (fate[i] != FATE_LOAD || clock_day(b->rows[i].received_at) != day ||
+			    !after_midnight(&b->rows[i]))
+				continue;
+			n++;
+			if (pass)
+				copy_uuid(&ids, b->rows[i].fingerprint);
+		}
+	}
+	e = ids.failed ? pg_fail(p, ERR_NOMEM, "out of memory") : find_in_day(p, day - 1, &ids, &res);
+	if (e == ERR_OK)
+		e = mark_found(p, res, b, day, fate);
+	PQclear(res);
+	buf_fini(&ids);
+	return e;
+}
+
+static enum err
+yesterdays(struct pg *p, const struct sink_batch *b, uint8_t fate[])
+{
+	int64_t day, done = INT64_MIN;
+	enum err e = ERR_OK;
+	size_t i;
+
+	for (i = 0; e == ERR_OK && i < b->n_rows; i++) {
+		day = clock_day(b->rows[i].received_at);
+		if (fate[i] == FATE_LOAD && day != done && after_midnight(&b->rows[i])) {
+			e = look_in_yesterday(p, b, day, fate);
+			done = day;
+		}
+	}
+	return e;
+}
+
+/* --- the staging path ---------------------------------------------------------- */
+
+/*
+ * Rows that do not stand as themselves: duplicates when another row stands under
+ * their fingerprint on their day, else something else keeps them out.
+ */
+static enum err
+explain_missing(struct pg *p, int64_t day, uint8_t fate[], size_t n_rows)
+{
+	char text[CLOCK_TEXT], since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
+	PGresult *res = NULL;
+	enum err e;
+	size_t ord;
+	int i;
+
+	snprintf(since, sizeof since, "%s 00:00:00+00", clock_day_text(day, text));
+	snprintf(until, sizeof until, "%s 00:00:00+00", clock_day_text(day + 1, text));
+	e = pg_query(p, &res, "SELECT s.ord, e.seq IS NOT NULL FROM forebay_stage s"
+	    " LEFT JOIN forebay.event e ON e.fingerprint = s.fingerprint"
+	    " AND e.received_at >= $1::timestamptz AND e.received_at < $2::timestamptz"
+	    " WHERE s.received_at >= $1::timestamptz AND s.received_at < $2::timestamptz"
+	    " AND (e.segment, e.seq) IS DISTINCT FROM (s.segment, s.seq)",
+	    (struct param[]){ { since, 0, false }, { until, 0, false } }, 2);
+	for (i = 0; e == ERR_OK && i < PQntuples(res); i++) {
+		ord = strtoull(PQgetvalue(res, i, 0), NULL, 10);
+		if (ord < n_rows)
+			fate[ord] = PQgetvalue(res, i, 1)[0] == 't' ? FATE_DUPLICATE : FATE_UNIQUE;
+	}
+	PQclear(res);
+	return e;
+}
+
+static enum err
+explain_all(struct pg *p, const struct sink_batch *b, uint8_t fate[])
+{
+	int64_t day, done[PG_DAYS];
+	size_t i, k, n = 0;
+	enum err e = ERR_OK;
+
+	for (i = 0; e == ERR_OK && i < b->n_rows; i++) {
+		day = clock_day(b->rows[i].received_at);
+		for (k = n; k > 0 && done[k - 1] != day; k--)
+			;
+		if (fate[i] != FATE_LOAD || k > 0)
+			continue;
+		CHECK(n < PG_DAYS);	/* pg_partitions() allows no more */
+		done[n++] = day;
+		e = explain_missing(p, day, fate, b->n_rows);
+	}
+	return e;
+}
+
+/* In the order of fingerprints, so that two flushers with the same retries wait for
+ * each other but do not deadlock; the first of equal ones wins. */
+static enum err
+from_stage(struct pg *p, const struct sink_batch *b, uint8_t fate[], size_t staged,
+	   struct sink_result *r)
+{
+	PGresult *res = NULL;
+	uint64_t in = 0;
+	enum err e = pg_query(p, &res, "INSERT INTO forebay.event (" COPY_EVENT_COLUMNS ")"
+	    " SELECT " COPY_EVENT_COLUMNS " FROM forebay_stage ORDER BY fingerprint, ord"
+	    " ON CONFLICT DO NOTHING", NULL, 0);
+
+	if (e == ERR_OK)
+		in = strtoull(PQcmdTuples(res), NULL, 10);
+	PQclear(res);
+	e = load_err(p, e, b, fate, FATE_LOAD, 0, false, r);
+	if (e != ERR_OK || in == staged)
+		return e;
+	e = explain_all(p, b, fate);
+	/* more than went in now are loaded when a segment is sent again */
+	if (e == ERR_OK && count(b, fate, FATE_LOAD) < in)
+		e = pg_fail(p, ERR_DOWN, "of %zu staged rows %llu were inserted, but only %zu are found",
+		    staged, (unsigned long long)in, count(b, fate, FATE_LOAD));
+	return e;
+}
+
+enum err
+pg_load_events(struct pg *p, const struct sink_batch *b, enum sink_mode mode, uint8_t fate[],
+	       struct sink_result *r)
+{
+	enum err e = yesterdays(p, b, fate);
+	size_t n = count(b, fate, FATE_LOAD);
+
+	if (e != ERR_OK || n == 0)
+		return e;
+	if (mode == SINK_PLAIN)
+		return copy(p, "COPY forebay.event (" COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)",
+		    b, fate, FATE_LOAD, true, r);
+	e = copy(p, "COPY forebay_stage (ord, " COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)",
+	    b, fate, FATE_LOAD, false, r);
+	return e == ERR_OK ? from_stage(p, b, fate, n, r) : e;
+}
+
+enum err
+pg_load_rejections(struct pg *p, const struct sink_batch *b, const uint8_t fate[],
+		   struct sink_result *r)
+{
+	enum err e;
+
+	if (count(b, fate, FATE_REJECTION) == 0)
+		return ERR_OK;
+	e = copy(p, "COPY forebay_stage_rejection (" COPY_REJECTION_COLUMNS ") FROM STDIN (FORMAT binary)",
+	    b, fate, FATE_REJECTION, false, r);
+	if (e == ERR_OK)
+		e = load_err(p, pg_query(p, NULL, "INSERT INTO forebay.rejection (" COPY_REJECTION_COLUMNS ")"
+		    " SELECT " COPY_REJECTION_COLUMNS " FROM forebay_stage_rejection ON CONFLICT DO NOTHING",
+		    NULL, 0), b, fate, FATE_REJECTION, 0, false, r);
+	return e;
+}
+
+/* --- quarantine ---------------------------------------------------------------- */
+
+/* Text that any column takes, with its NUL; NULL when absent. What is not UTF-8
+ * becomes U+FFFD. */
+static const char *
+readable(struct buf *b, struct slice s)
+{
+	const unsigned char *c = (const unsigned char *)s.p;
+	size_t i = 0, len, start = b->n;
+
+	if (!s.p)
+		return NULL;
+	while (i < s.n) {
+		len = utf8_char(c + i, s.n - i);
+		if (len == 0 || c[i] == 0)
+			buf_puts(b, "\xEF\xBF\xBD");
+		else
+			buf_put(b, c + i, len);
+		i += len ? len : 1;
+	}
+	buf_put(b, "", 1);
+	return b->failed ? "" : b->p + start;
+}
+
+static const char *
+timestamp(int64_t us, char out[CLOCK_TEXT + 4])
+{
+	char text[CLOCK_TEXT];
+
+	if (us == CLOCK_UNSET || *clock_text(us, text) == '?')
+		return NULL;
+	snprintf(out, CLOCK_TEXT + 4, "%s+00", text);
+	return out;
+}
+
+static enum err
+quarantine_row(struct pg *p, const struct row *r, struct uuid segment, const char *reason,
+	       const char *sqlstate, const char *message)
+{
+	char segment_text[UUID_TEXT], fingerprint[UUID_TEXT], seq[24];
+	char received[CLOCK_TEXT + 4], time[CLOCK_TEXT + 4];
+	const struct slice attributes[] = { r->key, r->source, r->id, r->type, r->subject };
+	struct param v[15] = {
+		{ uuid_text(segment, segment_text), 0, false }, { seq, 0, false }, { reason, 0, false },
+		{ sqlstate, 0, false }, { message, 0, false },
+		{ timestamp(r->received_at, received), 0, false },
+		{ uuid_text(r->fingerprint, fingerprint), 0, false },
+		[12] = { timestamp(r->time, time), 0, false },
+		{ r->payload.p, (int)r->payload.n, true }, { r->context.p, (int)r->context.n, true },
+	};
+	size_t i, room = 0;
+
+	snprintf(seq, sizeof seq, "%lld", (long long)r->seq);
+	for (i = 0; i < ARRAY_SIZE(attributes); i++)
+		room += attributes[i].n * 3 + 1;
+	buf_reset(&p->out);
+	if (!buf_room(&p->out, room))	/* so that it does not move below */
+		return pg_fail(p, ERR_NOMEM, "out of memory");
+	for (i = 0; i < ARRAY_SIZE(attributes); i++)
+		v[7 + i].p = readable(&p->out, attributes[i]);
+	return pg_query(p, NULL, "INSERT INTO forebay.quarantine (segment, seq, reason, sqlstate, message,"
+	    " received_at, fingerprint, key, source, id, type, subject, time, payload, context)"
+	    " VALUES ($1::uuid, $2::bigint, $3, $4, $5, $6::timestamptz, $7::uuid, $8, $9, $10, $11, $12,"
+	    " $13::timestamptz, $14::bytea, $15::bytea) ON CONFLICT DO NOTHING", v, ARRAY_SIZE(v));
+}
+
+enum err
+pg_quarantine(struct pg *p, const struct sink_batch *b, const uint8_t fate[],
+	      const struct sink_bad *bad, size_t n_bad)
+{
+	enum err e = ERR_OK;
+	size_t i, k;
+
+	for (i = 0; e == ERR_OK && i < b->n_rows; i++) {
+		if (fate[i] == FATE_CLOCK)
+			e = quarantine_row(p, &b->rows[i], segment_of(b, i), "clock", NULL,
+			    "received_at is too far from PostgreSQL's clock, or past the retention");
+		else if (fate[i] == FATE_UNIQUE)
+			e = quarantine_row(p, &b->rows[i], segment_of(b, i), "unique", "23505",
+			    "a unique index other than that of fingerprint, or a trigger, keeps it out");
+		for (k = 0; fate[i] == FATE_BAD && e == ERR_OK && k < n_bad; k++)
+			if (bad[k].row == i)
+				e = quarantine_row(p, &b->rows[i], segment_of(b, i), "refused",
+				    bad[k].sqlstate, bad[k].message);
+	}
+	return e;
+}

@@ -1,0 +1,180 @@
+/*
+ * One attempt, always from BEGIN, in one order; a lost connection, a poison row and
+ * a duplicate all end in ROLLBACK and the next attempt. Each result is checked
+ * before the next statement is sent (doc/ARCHITECTURE.md).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sink/pg.h"
+
+#define OUT_MAX	(64 * 1024 * 1024)	/* a piece of COPY data and the largest event */
+
+static void
+count_fates(const struct sink_batch *b, const uint8_t fate[], struct tally t[],
+	    struct sink_result *r)
+{
+	size_t i, k;
+
+	memset(t, 0, b->n_parts * sizeof *t);
+	r->loaded = r->duplicates = r->quarantined = r->rejected = 0;
+	for (k = 0; k < b->n_parts; k++) {
+		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++) {
+			t[k].loaded += fate[i] == FATE_LOAD;
+			t[k].rejected += fate[i] == FATE_REJECTION;
+			t[k].duplicates += fate[i] == FATE_DUPLICATE;
+			t[k].quarantined += fate[i] >= FATE_BAD;
+		}
+		r->loaded += t[k].loaded;
+		r->rejected += t[k].rejected;
+		r->duplicates += t[k].duplicates;
+		r->quarantined += t[k].quarantined;
+	}
+}
+
+static void
+first_fates(const struct sink_batch *b, const struct sink_bad *bad, size_t n_bad, uint8_t fate[])
+{
+	size_t i;
+
+	for (i = 0; i < b->n_rows; i++)
+		fate[i] = b->rows[i].kind == ROW_EVENT ? FATE_LOAD : FATE_REJECTION;
+	for (i = 0; i < n_bad; i++)
+		fate[bad[i].row] = FATE_BAD;
+}
+
+/* Another flusher, or an attempt whose COMMIT we did not hear of, came first. */
+static void
+trim(const struct sink_batch *b, const int64_t last[], uint8_t fate[])
+{
+	size_t i, k;
+
+	for (k = 0; k < b->n_parts; k++)
+		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++)
+			if (b->rows[i].seq <= last[k])
+				fate[i] = FATE_PAST;
+}
+
+static enum err
+announce(struct pg *p, const struct sink_result *r)
+{
+	char text[64];
+
+	if (!*p->conf->flush_notify || r->loaded == 0)
+		return ERR_OK;
+	snprintf(text, sizeof text, "{\"loaded\":%llu}", (unsigned long long)r->loaded);
+	return pg_query(p, NULL, "SELECT pg_notify($1, $2)",
+	    (struct param[]){ { p->conf->flush_notify, 0, false }, { text, 0, false } }, 2);
+}
+
+static enum err
+transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct sink_bad *bad,
+	    size_t n_bad, size_t room, uint8_t fate[], struct sink_result *r)
+{
+	int64_t last[SINK_SEGMENTS_MAX];
+	struct tally t[SINK_SEGMENTS_MAX];
+	enum err e = pg_exec(p, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+
+	if (e == ERR_OK)
+		e = pg_progress_lock(p, b, last);
+	if (e == ERR_OK) {
+		trim(b, last, fate);
+		e = pg_load_events(p, b, mode, fate, r);
+	}
+	if (e == ERR_OK)
+		e = pg_load_rejections(p, b, fate, r);
+	if (e == ERR_OK) {
+		count_fates(b, fate, t, r);
+		if (r->quarantined > room)
+			e = pg_fail(p, ERR_FULL, "%llu rows would be quarantined, there is room for %zu",
+			    (unsigned long long)r->quarantined, room);
+	}
+	if (e == ERR_OK && r->quarantined > 0)
+		e = pg_quarantine(p, b, fate, bad, n_bad);
+	if (e == ERR_OK)
+		e = pg_progress_update(p, b, last, t);
+	if (e == ERR_OK)
+		e = announce(p, r);
+	return e == ERR_OK ? pg_commit(p) : e;
+}
+
+static enum err
+try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct sink_bad *bad,
+    size_t n_bad, size_t room, uint8_t fate[], struct sink_result *r)
+{
+	char errmsg[sizeof p->base.errmsg], sqlstate[sizeof p->sqlstate];
+	enum err e;
+
+	memset(r, 0, sizeof *r);
+	p->sqlstate[0] = '\0';
+	first_fates(b, bad, n_bad, fate);
+	e = pg_partitions(p, b, fate);
+	if (e != ERR_OK)
+		return e;
+	e = transaction(p, b, mode, bad, n_bad, room, fate, r);
+	if (e == ERR_OK || e == ERR_DOWN || PQtransactionStatus(p->conn) == PQTRANS_IDLE)
+		return e;
+	memcpy(errmsg, p->base.errmsg, sizeof errmsg);
+	memcpy(sqlstate, p->sqlstate, sizeof sqlstate);
+	if (pg_rollback(p) != ERR_OK)
+		return ERR_DOWN;
+	memcpy(p->base.errmsg, errmsg, sizeof errmsg);
+	memcpy(p->sqlstate, sqlstate, sizeof sqlstate);
+	return e;
+}
+
+static enum err
+pg_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, const struct sink_bad *bad,
+	   size_t n_bad, size_t room, struct sink_result *r)
+{
+	struct pg *p = (struct pg *)s;
+	uint8_t *fate = malloc(b->n_rows + 1);
+	enum err e;
+
+	if (!fate)
+		return pg_fail(p, ERR_NOMEM, "out of memory");
+	if (!p->conn) {
+		free(fate);
+		return pg_fail(p, ERR_DOWN, "not connected");
+	}
+	e = try(p, b, mode, bad, n_bad, room, fate, r);
+	if (strcmp(p->sqlstate, PG_NO_PARTITION) == 0) {
+		/* somebody dropped a partition since it was seen */
+		pg_partitions_forget(p);
+		e = try(p, b, mode, bad, n_bad, room, fate, r);
+	}
+	free(fate);
+	return e;
+}
+
+static void
+pg_close(struct sink **sp)
+{
+	struct pg *p = (struct pg *)*sp;
+
+	if (!p)
+		return;
+	pg_disconnect(p);
+	buf_fini(&p->out);
+	free(p);
+	*sp = NULL;
+}
+
+enum err
+sink_pg_open(struct sink **out, const struct conf *conf, const char *state_dir, const char *node)
+{
+	static const struct sink_ops ops = { pg_connect, pg_progress, pg_attempt, pg_maintain, pg_close };
+	struct pg *p = calloc(1, sizeof *p);
+
+	*out = NULL;
+	if (!p)
+		return ERR_NOMEM;
+	p->base.ops = &ops;
+	p->conf = conf;
+	p->state_dir = state_dir;
+	p->node = node;
+	buf_init(&p->out, OUT_MAX);
+	pg_partitions_forget(p);
+	*out = &p->base;
+	return ERR_OK;
+}

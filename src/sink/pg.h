@@ -1,0 +1,108 @@
+/*
+ * PostgreSQL behind sink.h: what the files of this folder share. Every wait for
+ * the server has a deadline; after a failed wait the connection is of no use.
+ */
+#ifndef SINK_PG_H
+#define SINK_PG_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "sink/sink.h"
+
+#define PG_DAYS	64		/* days in one batch */
+
+/* What becomes of a row in an attempt. */
+enum fate { FATE_LOAD, FATE_REJECTION, FATE_PAST, FATE_DUPLICATE, FATE_BAD, FATE_CLOCK, FATE_UNIQUE };
+
+struct pg {
+	struct sink base;		/* first: a struct sink * is a struct pg * */
+	const struct conf *conf;
+	const char *state_dir, *node;
+	PGconn *conn;
+	char owner_dsn[512];		/* for messages: how a person reaches this database */
+	bool warned;			/* the server sent a WARNING since this was cleared */
+	char sqlstate[6];		/* of the last error, "" when the server sent none */
+	struct uuid database;
+	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
+	struct buf out;			/* COPY data on its way */
+};
+
+/* One statement of an attempt's parameters: text, or binary with its length. */
+struct param { const char *p; int n; bool binary; };
+
+/* --- wire.c: statements with deadlines ------------------------------------ */
+
+/* Keeps the message and returns e. */
+enum err pg_fail(struct pg *, enum err e, const char *fmt, ...) PRINTF(3, 4);
+/* Waits for the socket; `deadline` by clock_mono_ms(). */
+enum err pg_wait(struct pg *, short events, int64_t deadline) MUST_CHECK;
+/*
+ * Sends one statement and waits for its result. *res (may be NULL when not wanted)
+ * is the caller's to PQclear(), also NULL on error. Errors by SQLSTATE: pg_class().
+ */
+enum err pg_query(struct pg *, PGresult **res, const char *sql, const struct param *, int n) MUST_CHECK;
+/* The same without parameters; several statements may stand in sql. */
+enum err pg_exec(struct pg *, const char *sql) MUST_CHECK;
+/* The error a result carries, with message and SQLSTATE kept. */
+enum err pg_result_err(struct pg *, const PGresult *, const char *what);
+/* COMMIT: its tag is COMMIT and no warning came with it, else ERR_DOWN. */
+enum err pg_commit(struct pg *) MUST_CHECK;
+enum err pg_rollback(struct pg *) MUST_CHECK;
+
+/* COPY ... FROM STDIN: begin, data in pieces, end with the number of rows it took. */
+enum err pg_copy_begin(struct pg *, const char *sql) MUST_CHECK;
+enum err pg_copy_data(struct pg *, const char *, size_t) MUST_CHECK;
+/* *row: row number the server's context names for an error, counted from 1, else 0. */
+enum err pg_copy_end(struct pg *, uint64_t *count, uint64_t *row) MUST_CHECK;
+
+/* Is the last error one of the row rather than of the set-up? */
+bool pg_row_error(const struct pg *);
+/* 23514 without a constraint's name: no partition takes the row. */
+#define PG_NO_PARTITION	"noprt"
+
+/* --- connect.c ------------------------------------------------------------- */
+enum err pg_connect(struct sink *) MUST_CHECK;
+void pg_disconnect(struct pg *);
+#define PG_PASSWORD_MAX	1024
+/* The password of flush.password_file or of systemd's credentials, "" when there is
+ * none. ERR_SETUP: the file that *path names cannot be read. */
+enum err pg_password(const struct conf *, char out[PG_PASSWORD_MAX], char path[1024]) MUST_CHECK;
+
+/* --- progress.c ------------------------------------------------------------ */
+enum err pg_progress(struct sink *, struct sink_progress *, size_t n) MUST_CHECK;
+/* Inserts what is missing and locks all parts' rows; last[i] is part i's last_seq. */
+enum err pg_progress_lock(struct pg *, const struct sink_batch *, int64_t last[]) MUST_CHECK;
+
+struct tally { uint64_t loaded, duplicates, quarantined, rejected; };
+/* Moves each part's row from last[i] to its end; parts without a new row stay. */
+enum err pg_progress_update(struct pg *, const struct sink_batch *, const int64_t last[],
+			    const struct tally[]) MUST_CHECK;
+
+/* --- partition.c ----------------------------------------------------------- */
+/* Makes the partitions of the batch's days; rows of days that can have none get
+ * FATE_CLOCK. Own transaction. */
+enum err pg_partitions(struct pg *, const struct sink_batch *, uint8_t fate[]) MUST_CHECK;
+void pg_partitions_forget(struct pg *);
+enum err pg_maintain(struct sink *) MUST_CHECK;
+
+/* --- load.c ---------------------------------------------------------------- */
+#define PG_STAGE_SQL \
+	"CREATE TEMPORARY TABLE forebay_stage (ord integer, received_at timestamptz," \
+	" fingerprint uuid, key text, source text, id text, type text, subject text," \
+	" time timestamptz, payload jsonb, context jsonb, segment uuid, seq bigint)" \
+	" ON COMMIT DELETE ROWS;" \
+	"CREATE TEMPORARY TABLE forebay_stage_rejection (received_at timestamptz, reason text," \
+	" key text, source text, id text, type text, subject text, time timestamptz," \
+	" payload bytea, context jsonb, segment uuid, seq bigint) ON COMMIT DELETE ROWS"
+
+/* Yesterday's duplicates, then the rows with FATE_LOAD; may turn them into
+ * FATE_DUPLICATE and FATE_UNIQUE. */
+enum err pg_load_events(struct pg *, const struct sink_batch *, enum sink_mode, uint8_t fate[],
+			struct sink_result *) MUST_CHECK;
+enum err pg_load_rejections(struct pg *, const struct sink_batch *, const uint8_t fate[],
+			    struct sink_result *) MUST_CHECK;
+enum err pg_quarantine(struct pg *, const struct sink_batch *, const uint8_t fate[],
+		       const struct sink_bad *, size_t n_bad) MUST_CHECK;
+
+#endif

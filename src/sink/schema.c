@@ -1,0 +1,312 @@
+#include "sink/schema.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "sink/pg.h"
+
+#define FILES_MAX	1000
+#define SIZE_LIMIT	(1024 * 1024)
+#define LOCK		"1718579813, 1"		/* "fore"; partitions take ..., 2 */
+
+struct file {
+	int number;
+	char name[SCHEMA_NAME];
+	char checksum[2 * SHA256_DIGEST_LENGTH + 1];
+	struct buf text;		/* with a NUL */
+};
+
+struct migration {
+	PGconn *conn;
+	struct file *files;
+	size_t n;
+	char *errmsg;
+};
+
+static enum err fail(struct migration *, enum err, const char *fmt, ...) PRINTF(3, 4);
+
+static enum err
+fail(struct migration *m, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m->errmsg, 1024, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+/* --- files ------------------------------------------------------------------- */
+
+/* "0001-name.sql" */
+static int
+file_number(const char *name)
+{
+	size_t n = strlen(name);
+	char *end;
+	long number = strtol(name, &end, 10);
+
+	if (end != name + 4 || *end != '-' || n >= SCHEMA_NAME || n < 9 || number < 1 ||
+	    strcmp(name + n - 4, ".sql") != 0)
+		return 0;
+	return (int)number;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+
+	return x->number - y->number;
+}
+
+static void
+checksum(struct file *f)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	size_t i;
+
+	SHA256((const unsigned char *)f->text.p, f->text.n, digest);
+	for (i = 0; i < sizeof digest; i++)
+		snprintf(f->checksum + 2 * i, 3, "%02x", digest[i]);
+}
+
+static enum err
+read_file(struct migration *m, struct file *f, const char *dir)
+{
+	char path[1024], piece[4096];
+	size_t got;
+	FILE *in;
+	bool good;
+
+	if (snprintf(path, sizeof path, "%s/%s", dir, f->name) >= (int)sizeof path)
+		return fail(m, ERR_IO, "%.200s: the name is too long", dir);
+	in = fopen(path, "re");
+	if (!in)
+		return fail(m, ERR_IO, "%.300s: %s", path, strerror(errno));
+	while ((got = fread(piece, 1, sizeof piece, in)) > 0)
+		buf_put(&f->text, piece, got);
+	good = !ferror(in);
+	fclose(in);
+	if (good)
+		checksum(f);
+	buf_put(&f->text, "", 1);
+	return good && !f->text.failed ? ERR_OK : fail(m, ERR_IO, "%.300s: cannot be read whole", path);
+}
+
+static enum err
+list_files(struct migration *m, const char *dir)
+{
+	DIR *dp = opendir(dir);
+	struct dirent *d;
+	int number;
+
+	if (!dp)
+		return fail(m, ERR_IO, "%.300s: %s", dir, strerror(errno));
+	while ((d = readdir(dp)) && m->n < FILES_MAX) {
+		number = file_number(d->d_name);
+		if (number == 0)
+			continue;
+		m->files[m->n].number = number;
+		snprintf(m->files[m->n].name, SCHEMA_NAME, "%.127s", d->d_name);
+		buf_init(&m->files[m->n++].text, SIZE_LIMIT);
+	}
+	closedir(dp);
+	return m->n > 0 ? ERR_OK : fail(m, ERR_IO, "%.300s: there are no migrations (NNNN-*.sql)", dir);
+}
+
+static enum err
+read_files(struct migration *m, const char *dir)
+{
+	enum err e;
+	size_t i;
+
+	m->files = calloc(FILES_MAX, sizeof *m->files);
+	if (!m->files)
+		return fail(m, ERR_NOMEM, "out of memory");
+	e = list_files(m, dir);
+	if (e == ERR_OK)
+		qsort(m->files, m->n, sizeof *m->files, by_number);
+	for (i = 0; e == ERR_OK && i < m->n; i++) {
+		if (i > 0 && m->files[i].number == m->files[i - 1].number)
+			e = fail(m, ERR_INVALID, "%s and %s have the same number", m->files[i - 1].name,
+			    m->files[i].name);
+		else
+			e = read_file(m, &m->files[i], dir);
+	}
+	return e;
+}
+
+/* --- the database -------------------------------------------------------------- */
+
+static enum err
+lost(struct migration *m)
+{
+	char *end;
+
+	fail(m, ERR_DOWN, "%.900s", PQerrorMessage(m->conn));
+	for (end = m->errmsg + strlen(m->errmsg); end > m->errmsg && end[-1] == '\n'; end--)
+		end[-1] = '\0';
+	return ERR_DOWN;
+}
+
+static enum err
+connect(struct migration *m, const struct conf *c, const char *conninfo)
+{
+	char password[PG_PASSWORD_MAX] = "", path[1024];
+	const char *names[] = { "fallback_application_name", "connect_timeout", "dbname",
+		"client_encoding", NULL, NULL };
+	const char *values[] = { "forebay-migrate", "10", conninfo ? conninfo : c->flush_conninfo,
+		"UTF8", password, NULL };
+
+	if (!conninfo && pg_password(c, password, path) != ERR_OK)
+		return fail(m, ERR_SETUP, "the password file %.300s cannot be read", path);
+	if (*password)
+		names[4] = "password";
+	m->conn = PQconnectdbParams(names, values, 1);
+	explicit_bzero(password, sizeof password);
+	return PQstatus(m->conn) == CONNECTION_OK ? ERR_OK : lost(m);
+}
+
+static enum err
+refused(struct migration *m, const PGresult *res, const struct file *f)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *at = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
+	size_t i, line = 1;
+
+	if (!state)
+		return lost(m);
+	for (i = 0; f && at && i + 1 < strtoull(at, NULL, 10) && i < f->text.n; i++)
+		line += f->text.p[i] == '\n';
+	if (strcmp(state, "42501") == 0)
+		return fail(m, ERR_SETUP, "%s: %.400s; run it as a superuser, or as the database's owner "
+		    "with CREATEROLE who is a member of forebay_owner", f ? f->name : "", message);
+	if (strcmp(state, "55P03") == 0)
+		return fail(m, ERR_BUSY, "%.400s: another migration is going on", message);
+	if (f)
+		return fail(m, ERR_INVALID, "%s:%zu: %.400s (%s)", f->name, line, message, state);
+	return fail(m, ERR_INVALID, "%.400s (%s)", message, state);
+}
+
+static enum err
+query(struct migration *m, const struct file *f, PGresult **out, const char *sql,
+      const char *const params[], int n)
+{
+	PGresult *res = n ? PQexecParams(m->conn, sql, n, NULL, params, NULL, NULL, 0)
+	    : PQexec(m->conn, sql);
+	ExecStatusType status = PQresultStatus(res);
+	enum err e = ERR_OK;
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+		e = refused(m, res, f);
+	if (out && e == ERR_OK)
+		*out = res;
+	else
+		PQclear(res);
+	return e;
+}
+
+/* The checksum under which a number was applied, "" when it was not. */
+static enum err
+applied(struct migration *m, const struct file *f, char out[128])
+{
+	PGresult *res = NULL;
+	char number[16];
+	enum err e;
+
+	out[0] = '\0';
+	e = query(m, NULL, &res, "SELECT to_regclass('forebay.migration') IS NOT NULL", NULL, 0);
+	if (e != ERR_OK || PQgetvalue(res, 0, 0)[0] != 't') {
+		PQclear(res);
+		return e;
+	}
+	PQclear(res);
+	res = NULL;
+	snprintf(number, sizeof number, "%d", f->number);
+	e = query(m, NULL, &res, "SELECT checksum FROM forebay.migration WHERE number = $1::integer",
+	    (const char *const[]){ number }, 1);
+	if (e == ERR_OK && PQntuples(res) > 0)
+		snprintf(out, 128, "%s", PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return e;
+}
+
+static enum err
+apply(struct migration *m, const struct file *f)
+{
+	PGresult *res = NULL;
+	char number[16];
+	enum err e = query(m, NULL, NULL, "BEGIN", NULL, 0);
+
+	snprintf(number, sizeof number, "%d", f->number);
+	if (e == ERR_OK)
+		e = query(m, f, NULL, f->text.p, NULL, 0);
+	if (e == ERR_OK)
+		e = query(m, NULL, NULL, "INSERT INTO forebay.migration (number, name, checksum)"
+		    " VALUES ($1::integer, $2, $3)", (const char *const[]){ number, f->name, f->checksum }, 3);
+	if (e == ERR_OK)
+		e = query(m, NULL, &res, "COMMIT", NULL, 0);
+	if (e == ERR_OK && strcmp(PQcmdStatus(res), "COMMIT") != 0)
+		e = fail(m, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
+	PQclear(res);
+	return e;
+}
+
+static enum err
+each(struct migration *m, bool dry_run, schema_report *report, void *arg)
+{
+	char have[128];
+	enum err e = ERR_OK;
+	size_t i;
+
+	for (i = 0; e == ERR_OK && i < m->n; i++) {
+		const struct file *f = &m->files[i];
+
+		e = applied(m, f, have);
+		if (e != ERR_OK)
+			break;
+		if (*have && strcmp(have, f->checksum) != 0)
+			e = fail(m, ERR_INVALID, "%s was changed after it had been applied: its SHA-256 is %s, "
+			    "applied was %s; put the file back, changes go into a new one", f->name,
+			    f->checksum, have);
+		else if (!*have && !dry_run)
+			e = apply(m, f);
+		if (e == ERR_OK)
+			report(arg, f->name, *have ? SCHEMA_PRESENT : dry_run ? SCHEMA_PENDING : SCHEMA_APPLIED);
+	}
+	return e;
+}
+
+enum err
+schema_migrate(const struct conf *c, const char *conninfo, const char *dir, bool dry_run,
+	       schema_report *report, void *arg, char errmsg[1024])
+{
+	struct migration m = { .errmsg = errmsg };
+	enum err e;
+
+	errmsg[0] = '\0';
+	e = read_files(&m, dir);
+	if (e == ERR_OK)
+		e = connect(&m, c, conninfo);
+	if (e == ERR_OK)
+		e = query(&m, NULL, NULL, "SET search_path = pg_catalog, pg_temp; SET lock_timeout = '60s';"
+		    " SET client_min_messages = warning", NULL, 0);
+	/* held until the connection ends */
+	if (e == ERR_OK && !dry_run)
+		e = query(&m, NULL, NULL, "SELECT pg_advisory_lock(" LOCK ")", NULL, 0);
+	if (e == ERR_OK)
+		e = each(&m, dry_run, report, arg);
+	PQfinish(m.conn);
+	while (m.n > 0)
+		buf_fini(&m.files[--m.n].text);
+	free(m.files);
+	return e;
+}

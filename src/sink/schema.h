@@ -1,0 +1,29 @@
+/*
+ * The schema's migrations: numbered SQL files, applied in order, each in one
+ * transaction, under one advisory lock. For a command that a person runs: waits
+ * are libpq's own.
+ */
+#ifndef SINK_SCHEMA_H
+#define SINK_SCHEMA_H
+
+#include <stdbool.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+
+#define SCHEMA_NAME	128
+
+enum schema_state { SCHEMA_PRESENT, SCHEMA_PENDING, SCHEMA_APPLIED };
+/* Told of each file in order; present ones too. */
+typedef void schema_report(void *arg, const char *name, enum schema_state);
+
+/*
+ * Applies what is missing of DIR/NNNN-*.sql. conninfo NULL: flush.conninfo with
+ * flush.password_file. dry_run: says what is pending and changes nothing. ERR_INVALID:
+ * an applied file was changed or a file is wrong; ERR_BUSY: another migration goes
+ * on; ERR_DOWN: no connection; ERR_SETUP: rights are missing; ERR_IO: files.
+ */
+enum err schema_migrate(const struct conf *, const char *conninfo, const char *dir, bool dry_run,
+			schema_report *, void *arg, char errmsg[1024]) MUST_CHECK;
+
+#endif

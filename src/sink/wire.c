@@ -1,0 +1,338 @@
+/*
+ * Statements with deadlines, over libpq's non-blocking calls: libpq's own wait for
+ * ever for a server that is frozen.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sink/pg.h"
+
+#define STATEMENT_MS	60000	/* without an answer the connection is given up */
+#define TICK_MS		200
+#define PIECE		65536	/* COPY data between two looks at the socket */
+
+enum err
+pg_fail(struct pg *p, enum err e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->base.errmsg, sizeof p->base.errmsg, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+enum err
+pg_wait(struct pg *p, short events, int64_t deadline)
+{
+	struct pollfd fd = { .fd = PQsocket(p->conn), .events = events };
+	int64_t left;
+	int rc;
+
+	if (fd.fd < 0)
+		return pg_fail(p, ERR_DOWN, "the connection to PostgreSQL is closed");
+	for (;;) {
+		left = deadline - clock_mono_ms();
+		if (left <= 0)
+			return pg_fail(p, ERR_DOWN, "PostgreSQL did not answer in time");
+		rc = poll(&fd, 1, (int)(left < TICK_MS ? left : TICK_MS));
+		if (rc > 0)
+			return ERR_OK;
+		if (rc < 0 && errno != EINTR)
+			return pg_fail(p, ERR_IO, "poll: %s", strerror(errno));
+		if (p->base.tick && p->base.tick(p->base.tick_arg))
+			return pg_fail(p, ERR_DOWN, "stopped while waiting for PostgreSQL");
+	}
+}
+
+static enum err
+lost(struct pg *p)
+{
+	char *nl;
+
+	pg_fail(p, ERR_DOWN, "%s", PQerrorMessage(p->conn));
+	nl = strpbrk(p->base.errmsg, "\r\n");
+	if (nl)
+		*nl = '\0';
+	return ERR_DOWN;
+}
+
+/* Sends what libpq still holds; reads meanwhile, so that neither side blocks the other. */
+static enum err
+flush(struct pg *p, int64_t deadline)
+{
+	enum err e;
+	int rc;
+
+	while ((rc = PQflush(p->conn)) > 0) {
+		e = pg_wait(p, POLLIN | POLLOUT, deadline);
+		if (e != ERR_OK)
+			return e;
+		if (!PQconsumeInput(p->conn))
+			return lost(p);
+	}
+	return rc == 0 ? ERR_OK : lost(p);
+}
+
+/* Next result, NULL after the last. */
+static enum err
+next_result(struct pg *p, PGresult **res, int64_t deadline)
+{
+	enum err e;
+
+	*res = NULL;
+	while (PQisBusy(p->conn)) {
+		e = pg_wait(p, POLLIN, deadline);
+		if (e != ERR_OK)
+			return e;
+		if (!PQconsumeInput(p->conn))
+			return lost(p);
+	}
+	*res = PQgetResult(p->conn);
+	return ERR_OK;
+}
+
+/*
+ * All results of what was sent; keeps the first that is an error, else the last. A
+ * COPY that has begun is its last result.
+ */
+static enum err
+results(struct pg *p, PGresult **out)
+{
+	int64_t deadline = clock_mono_ms() + STATEMENT_MS;
+	PGresult *res = NULL, *kept = NULL;
+	bool failed = false;
+	enum err e = flush(p, deadline);
+
+	while (e == ERR_OK && (e = next_result(p, &res, deadline)) == ERR_OK && res) {
+		if (failed) {
+			PQclear(res);
+		} else {
+			PQclear(kept);
+			kept = res;
+		}
+		failed = PQresultStatus(kept) == PGRES_FATAL_ERROR;
+		if (PQresultStatus(kept) == PGRES_COPY_IN)
+			break;
+	}
+	if (e == ERR_OK && !kept)
+		e = lost(p);
+	if (e != ERR_OK) {
+		PQclear(kept);
+		kept = NULL;
+	}
+	*out = kept;
+	return e;
+}
+
+/* How an SQLSTATE outside of loading is met: it passes, or somebody has to act. */
+static enum err
+state_err(const char *state)
+{
+	static const char *const passing[] = { "08", "25", "40", "53200", "53300", "55", "57" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(passing); i++)
+		if (strncmp(state, passing[i], strlen(passing[i])) == 0)
+			return ERR_DOWN;
+	return state[0] ? ERR_SETUP : ERR_DOWN;
+}
+
+/* What to type for the mistakes of a set-up. */
+static void
+advise(const struct pg *p, char *out, size_t n)
+{
+	const char *s = p->sqlstate;
+
+	out[0] = '\0';
+	if (strcmp(s, "42501") == 0)
+		snprintf(out, n, "; as its owner type: psql '%s' -c 'GRANT forebay_flusher TO \"%s\"'",
+		    p->owner_dsn, PQuser(p->conn));
+	else if (strcmp(s, "3F000") == 0 || strncmp(s, "42", 2) == 0)
+		snprintf(out, n, "; if tables were changed by hand, undo that; else type: "
+		    "forebay db migrate --conninfo '%s'", p->owner_dsn);
+	else if (strcmp(s, "53100") == 0)
+		snprintf(out, n, "; make room on PostgreSQL's volume");
+}
+
+enum err
+pg_result_err(struct pg *p, const PGresult *res, const char *what)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+	char advice[800];
+
+	snprintf(p->sqlstate, sizeof p->sqlstate, "%s", state ? state : "");
+	if (!state)
+		return lost(p);
+	advise(p, advice, sizeof advice);
+	pg_fail(p, ERR_OK, "%s: %.300s (%s)%s", what, message ? message : "?", state, advice);
+	if (strcmp(state, "23514") == 0 && (!constraint || !*constraint))
+		snprintf(p->sqlstate, sizeof p->sqlstate, PG_NO_PARTITION);
+	return state_err(state);
+}
+
+bool
+pg_row_error(const struct pg *p)
+{
+	static const char *const classes[] = { "22", "23", "54", "P0" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(classes); i++)
+		if (strncmp(p->sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+/* The first word or two of a statement, for messages. */
+static const char *
+verb(const char *sql, char out[32])
+{
+	size_t n = strcspn(sql, " ");
+
+	if (sql[n] == ' ')
+		n += 1 + strcspn(sql + n + 1, " ;(");
+	snprintf(out, 32, "%.*s", (int)(n < 31 ? n : 31), sql);
+	return out;
+}
+
+static enum err
+checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
+{
+	PGresult *res = NULL;
+	ExecStatusType status;
+	char what[32];
+	enum err e = results(p, &res);
+
+	if (out)
+		*out = NULL;
+	if (e != ERR_OK)
+		return e;
+	status = PQresultStatus(res);
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != also)
+		e = pg_result_err(p, res, verb(sql, what));
+	if (e == ERR_OK && out)
+		*out = res;
+	else
+		PQclear(res);
+	return e;
+}
+
+enum err
+pg_query(struct pg *p, PGresult **res, const char *sql, const struct param *params, int n)
+{
+	const char *values[16];
+	int lengths[16], formats[16], i;
+
+	CHECK(n <= 16);
+	for (i = 0; i < n; i++) {
+		values[i] = params[i].p;
+		lengths[i] = params[i].n;
+		formats[i] = params[i].binary;
+	}
+	if (res)
+		*res = NULL;
+	if (!PQsendQueryParams(p->conn, sql, n, NULL, values, lengths, formats, 0))
+		return lost(p);
+	return checked(p, sql, PGRES_COMMAND_OK, res);
+}
+
+enum err
+pg_exec(struct pg *p, const char *sql)
+{
+	if (!PQsendQuery(p->conn, sql))
+		return lost(p);
+	return checked(p, sql, PGRES_COMMAND_OK, NULL);
+}
+
+enum err
+pg_rollback(struct pg *p)
+{
+	return pg_exec(p, "ROLLBACK");
+}
+
+enum err
+pg_commit(struct pg *p)
+{
+	PGresult *res;
+	enum err e;
+
+	p->warned = false;
+	if (!PQsendQuery(p->conn, "COMMIT"))
+		return lost(p);
+	e = checked(p, "COMMIT", PGRES_COMMAND_OK, &res);
+	if (e != ERR_OK)
+		return e;
+	/* COMMIT of a failed transaction succeeds with another tag */
+	if (strcmp(PQcmdStatus(res), "COMMIT") != 0)
+		e = pg_fail(p, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
+	else if (p->warned)	/* "committed locally, but might not have been replicated" */
+		e = ERR_DOWN;
+	PQclear(res);
+	return e;
+}
+
+enum err
+pg_copy_begin(struct pg *p, const char *sql)
+{
+	if (!PQsendQuery(p->conn, sql))
+		return lost(p);
+	return checked(p, sql, PGRES_COPY_IN, NULL);
+}
+
+enum err
+pg_copy_data(struct pg *p, const char *data, size_t n)
+{
+	int64_t deadline = clock_mono_ms() + STATEMENT_MS;
+	size_t some;
+	enum err e = ERR_OK;
+
+	for (; e == ERR_OK && n > 0; data += some, n -= some) {
+		some = n < PIECE ? n : PIECE;
+		if (PQputCopyData(p->conn, data, (int)some) != 1)
+			return lost(p);
+		e = flush(p, deadline);
+	}
+	return e;
+}
+
+/* "COPY event, line 3, column payload": the number after the comma, in any language. */
+static uint64_t
+context_row(const PGresult *res)
+{
+	const char *s = PQresultErrorField(res, PG_DIAG_CONTEXT);
+
+	s = s ? strstr(s, "COPY ") : NULL;
+	s = s ? strchr(s, ',') : NULL;
+	s = s ? strpbrk(s, "0123456789") : NULL;
+	return s ? strtoull(s, NULL, 10) : 0;
+}
+
+enum err
+pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
+{
+	PGresult *res = NULL;
+	enum err e;
+
+	*row = 0;
+	*count = 0;
+	if (PQputCopyEnd(p->conn, NULL) != 1)
+		return lost(p);
+	e = results(p, &res);
+	if (e != ERR_OK)
+		return e;
+	if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+		*count = strtoull(PQcmdTuples(res), NULL, 10);
+	} else {
+		*row = context_row(res);
+		e = pg_result_err(p, res, "COPY");
+	}
+	PQclear(res);
+	return e;
+}
