@@ -1,6 +1,5 @@
-# shellcheck shell=bash
-# nginx from the project's own conf/nginx, run without root: nginx_render makes the
-# configuration, nginx_start starts it on the first free port.
+# shellcheck shell=sh disable=SC3043	# local: dash and bash have it
+# nginx from the project's own conf/nginx, run without root.
 
 # nginx_render SOURCE DIR SOCKET_DIR LISTEN: DIR/nginx.conf and what it includes.
 # Expects DIR/tls/{cert,key}.pem. Request limits and the server that rejects

@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# forebayd and forebay-flusher under scripts/supervise; processes by their pids.
+
+# pid_checked PID TEXT: prints PID if that process is alive and TEXT is in its
+# command line. A pid alone proves nothing: pids are used again.
+pid_checked() {
+	[[ $1 =~ ^[0-9]+$ ]] && tr '\0' ' ' 2>/dev/null </proc/"$1"/cmdline | grep -qF -- "$2" && echo "$1"
+} 2>/dev/null
+
+# wait_gone PID TEXT SECONDS
+wait_gone() {
+	local end=$((SECONDS + $3))
+	while pid_checked "$1" "$2" >/dev/null; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+daemon_pid() {		# NAME
+	pid_checked "$(as cat "$DATA/pid/$1" 2>/dev/null)" "$DATA/prog/sbin/$1 "
+}
+
+supervisor_pid() {	# NAME
+	pid_checked "$(as cat "$DATA/pid/$1.supervisor" 2>/dev/null)" "scripts/supervise $DATA $1 "
+}
+
+daemon_start() {	# NAME
+	if supervisor_pid "$1" >/dev/null; then
+		return 0
+	fi
+	daemon_stop "$1" || return 1		# one whose supervisor was killed
+	as setsid --fork "$DATA/src/scripts/supervise" "$DATA" "$1" \
+	    "$DATA/prog/sbin/$1" -c "$DATA/conf/forebay.conf" </dev/null >/dev/null 2>&1
+}
+
+daemon_stop() {		# NAME; longer than the daemons' own stop_timeout
+	local pid sup
+	if sup=$(supervisor_pid "$1"); then
+		kill -TERM "$sup"
+	elif pid=$(daemon_pid "$1"); then
+		kill -TERM "$pid"
+	fi
+	pid=$(daemon_pid "$1") || pid=0
+	wait_gone "$pid" "$DATA/prog/sbin/$1 " 45 || kill -KILL "-$pid"
+	[ -z "$sup" ] || wait_gone "$sup" "scripts/supervise $DATA $1 " 5
+}
+
+daemon_said() {		# NAME: the end of its log, for a failure's message
+	as tail -n 20 "$DATA/log/$1.log" 2>/dev/null
+}
+
+conf_write() {
+	as sh -c 'umask 077; cat >"$1.new" && mv "$1.new" "$1"' conf "$DATA/conf/forebay.conf" <<-END
+		[collect]
+		socket = $DATA/sock/forebay.sock
+		peer = $ME
+		[journal]
+		dir = $DATA/journal
+		[flush]
+		conninfo = $FLUSH_DSN
+		[run]
+		dir = $DATA/state
+	END
+}
+
+# ready_wait SECONDS: until the collector answers through nginx that it can accept
+ready_wait() {
+	local end=$((SECONDS + $1))
+	until ready; do
+		if [ $SECONDS -ge $end ]; then
+			echo "https://127.0.0.1:$PORT/readyz did not become 200 in $1 s"
+			daemon_said forebayd
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+ready() {
+	as curl -sf -o /dev/null -m 5 --cacert "$DATA/tls/ca.pem" "https://127.0.0.1:$PORT/readyz"
+}

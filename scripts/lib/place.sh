@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# Who runs the services, and where their data stands. Sets
+#   SVC   the user of the services when this is root, else empty
+#   ME    the name of the user that runs them in either case
+#   RUN   ./run of the clone; run/env always stands there
+#   DATA  ./run as well, or /var/tmp/forebay-UID where SVC cannot reach the clone
+
+SERVICE_USER=forebay-dev
+
+place_user() {
+	SVC='' ME=$(id -un)
+	[ "$(id -u)" = 0 ] || return 0
+	SVC=$SERVICE_USER ME=$SERVICE_USER
+	id -u "$SVC" >/dev/null 2>&1 ||
+	    useradd --system --user-group --home-dir /nonexistent --no-create-home \
+		--shell /usr/sbin/nologin --comment 'forebay, run from a clone' "$SVC"
+}
+
+# as COMMAND...: runs it as the user of the services. Descriptor 9 is the lock.
+as() {
+	if [ -n "$SVC" ]; then
+		HOME=$DATA setpriv --reuid="$SVC" --regid="$SVC" --init-groups -- "$@" 9>&-
+	else
+		"$@" 9>&-
+	fi
+}
+
+# A UNIX socket's path has at most 107 bytes.
+place_reaches() {
+	local longest=$1/sock/.s.PGSQL.5432.lock
+	[ ${#longest} -le 107 ] || return 1
+	[ -z "$SVC" ] || DATA=/ as test -x "$1"
+}
+
+place_find() {
+	RUN=$HERE/run
+	if ! mkdir -p "$RUN" || [ ! -w "$RUN" ]; then
+		echo "$RUN cannot be written by $(id -un)"
+		return 1
+	fi
+	DATA=$RUN
+	place_reaches "$RUN" || DATA=/var/tmp/forebay-$(id -u "$ME")
+}
+
+# place_make SUBDIR...: DATA is the caller's, what is in it the services'.
+place_make() {
+	local d
+	if [ "$DATA" != "$RUN" ]; then
+		mkdir -m 755 "$DATA" 2>/dev/null
+		# /var/tmp is everybody's: whoever was here first must have been us
+		if [ -L "$DATA" ] || [ ! -O "$DATA" ]; then
+			echo "$DATA is there and belongs to somebody else"
+			return 1
+		fi
+	fi
+	[ -e "$DATA/clone" ] || echo "$HERE" >"$DATA/clone" || return 1
+	for d in "$@"; do
+		[ -d "$DATA/$d" ] || as_owner "$DATA/$d" || return 1
+	done
+}
+
+as_owner() {
+	if [ -n "$SVC" ]; then
+		install -d -m 700 -o "$SVC" -g "$SVC" "$1"
+	else
+		install -d -m 700 "$1"
+	fi
+}
+
+# place_taken ACTION: does another clone keep its data in this place? What a clone
+# left behind that has moved or is gone may be purged from here.
+place_taken() {
+	local other
+	other=$(cat "$DATA/clone" 2>/dev/null) || return 1
+	if [ "$other" = "$HERE" ]; then
+		return 1
+	elif [ "$DATA" != "$RUN" ] && [ -d "$other" ]; then
+		echo "$DATA belongs to the clone in $other; end it there with ./quickstart --purge"
+	elif [ "$1" = purge ]; then
+		return 1
+	else
+		echo "$DATA was made by a clone in $other; remove it with ./quickstart --purge"
+	fi
+}
