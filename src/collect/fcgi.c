@@ -99,8 +99,8 @@ static void
 read_params(char **envp, struct request *q)
 {
 	const struct { const char *name; struct slice *to; } wanted[] = {
-		{ "REQUEST_METHOD=", &q->method }, { "DOCUMENT_URI=", &q->path },
-		{ "QUERY_STRING=", &q->query }, { "CONTENT_LENGTH=", &q->content_length },
+		{ "REQUEST_METHOD=", &q->method }, { "REQUEST_URI=", &q->path },
+		{ "CONTENT_LENGTH=", &q->content_length },
 		{ "HTTP_CONTENT_ENCODING=", &q->content_encoding },
 		{ "REMOTE_ADDR=", &q->client_ip }, { "HTTP_USER_AGENT=", &q->user_agent },
 		{ "REQUEST_ID=", &q->request_id }, { "HTTP_TRACEPARENT=", &q->traceparent },
@@ -115,6 +115,18 @@ read_params(char **envp, struct request *q)
 				break;
 			}
 		}
+}
+
+/* REQUEST_URI is what the client sent: the path up to '?', then the query. */
+static void
+split_uri(struct request *q)
+{
+	const char *mark = q->path.n ? memchr(q->path.p, '?', q->path.n) : NULL;
+
+	if (!mark)
+		return;
+	q->query = slice_str(mark + 1);
+	q->path.n = (size_t)(mark - q->path.p);
 }
 
 /* Digits only; an absent or empty length is 0. */
@@ -210,6 +222,7 @@ fcgi_read(struct fcgi *f, struct buf *body, int64_t deadline, struct request *q)
 	f->in_request = true;
 	f->close_after = !f->r.keepConnection;
 	read_params(f->r.envp, q);
+	split_uri(q);
 	return read_body(f, body, deadline, q);
 }
 

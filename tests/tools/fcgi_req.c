@@ -18,7 +18,7 @@
 #include "base/check.h"
 
 static const char usage[] =
-	"usage: fcgi_req SOCKET STEP ...\n"
+	"usage: fcgi_req SOCKET STEP ...     (- for the socket: print what would be sent)\n"
 	"  post:TEXT        a whole POST /v1/events\n"
 	"  get:PATH         a whole GET\n"
 	"  begin            begin a request and keep the connection; begin:close: without that\n"
@@ -27,17 +27,19 @@ static const char usage[] =
 	"  stdin-file:PATH  bytes of the body from a file\n"
 	"  abort            the web server gives the request up\n"
 	"  raw:HEX          these bytes\n"
-	"  answer           read one answer and print it\n"
+	"  answer           read one answer and print it, as CGI: a head with Status, a body\n"
 	"  closed           the other side must close, with no byte more\n"
 	"  quiet:MS         the other side must neither send nor close\n"
 	"  sleep:MS         wait\n"
 	"  hang-up          close, connect anew\n"
-	"Answers and closes are waited for up to 15 s.\n";
+	"What is to be sent is kept until a step waits, so that it goes in one piece;\n"
+	"answers and closes are waited for up to 15 s.\n";
 
 enum { BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 #define WAIT_MS	15000
 
 static int fd = -1;
+static struct buf kept;
 static const char *path;
 
 static void
@@ -52,6 +54,10 @@ dial(void)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 
+	if (strcmp(path, "-") == 0) {
+		fd = STDOUT_FILENO;
+		return;
+	}
 	snprintf(un.sun_path, sizeof un.sun_path, "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof un) < 0)
@@ -61,14 +67,26 @@ dial(void)
 static void
 put(const void *p, size_t n)
 {
-	const char *at = p;
-	ssize_t done;
+	buf_put(&kept, p, n);
+	CHECK(!kept.failed);
+}
 
-	for (; n > 0; at += done, n -= (size_t)done) {
-		done = send(fd, at, n, MSG_NOSIGNAL);
-		if (done < 0)
-			fail(strerror(errno));
+/* Sends what is kept. The other side may have closed for good reasons: the next
+ * step finds out. */
+static void
+flush(void)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < kept.n) {
+		n = fd == STDOUT_FILENO ? write(fd, kept.p + done, kept.n - done) :
+		    send(fd, kept.p + done, kept.n - done, MSG_NOSIGNAL);
+		if (n < 0)
+			break;
+		done += (size_t)n;
 	}
+	buf_reset(&kept);
 }
 
 static void
@@ -125,7 +143,7 @@ whole(const char *method, const char *uri, const char *body)
 	snprintf(length, sizeof length, "%zu", strlen(body));
 	begin(true);
 	param("REQUEST_METHOD", 14, method);
-	param("DOCUMENT_URI", 12, uri);
+	param("REQUEST_URI", 11, uri);
 	param("CONTENT_LENGTH", 14, length);
 	param("REMOTE_ADDR", 11, "192.0.2.1");
 	record(PARAMS, "", 0);
@@ -184,7 +202,7 @@ get(void *out, size_t n)
 			fail("no answer");
 		got = recv(fd, (char *)out + done, n - done, 0);
 		if (got <= 0)
-			break;
+			break;		/* closed, or reset for what it has not read */
 		done += (size_t)got;
 	}
 	return done;
@@ -245,8 +263,13 @@ is(const char *step, const char *word, const char **arg)
 static void
 step(const char *s)
 {
+	static const char *const waits[] = { "answer", "closed", "quiet", "sleep", "hang-up" };
 	const char *arg;
+	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(waits); i++)
+		if (is(s, waits[i], &arg))
+			flush();
 	if (is(s, "post", &arg))
 		whole("POST", "/v1/events", arg);
 	else if (is(s, "get", &arg))
@@ -290,9 +313,11 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
+	buf_init(&kept, (size_t)64 << 20);
 	path = argv[1];
 	dial();
 	for (i = 2; i < argc; i++)
 		step(argv[i]);
+	flush();
 	return 0;
 }
