@@ -1,6 +1,7 @@
 /*
  * The journal from a shell script, with the product's own writer and reader:
  *
+ *   journal_tool last DIR           one line each: uuid, last seq
  *   journal_tool segments DIR       one line each: uuid, last seq, events, rejections; every
  *                                   row is read, so checksums and holes are checked
  *   journal_tool plant DIR < LINES  one row for each line, its payload, in a segment of its
@@ -35,19 +36,26 @@ count(void *arg, const struct row *row)
 }
 
 static int
-show(const char *dir, struct uuid uuid)
+show(const char *dir, struct uuid uuid, bool read)
 {
 	char text[UUID_TEXT], errmsg[256];
 	uint64_t n[2] = { 0, 0 };
 	struct segment *s = NULL;
 	int64_t last = 0;
+	enum err e;
 	int rc = 0;
 
 	uuid_text(uuid, text);
-	if (segment_open(&s, dir, uuid, errmsg) != ERR_OK)
+	e = segment_open(&s, dir, uuid, errmsg);
+	if (e == ERR_DOWN)
+		return 0;		/* removed since it was listed */
+	if (e != ERR_OK)
 		return fail(text, errmsg);
-	if (segment_last_seq(s, &last) != ERR_OK || segment_read(s, 0, count, n) != ERR_OK)
+	if (segment_last_seq(s, &last) != ERR_OK ||
+	    (read && segment_read(s, 0, count, n) != ERR_OK))
 		rc = fail(text, segment_errmsg(s));
+	else if (!read)
+		printf("%s %lld\n", text, (long long)last);
 	else
 		printf("%s %lld %llu %llu\n", text, (long long)last, (unsigned long long)n[0],
 		    (unsigned long long)n[1]);
@@ -56,7 +64,7 @@ show(const char *dir, struct uuid uuid)
 }
 
 static int
-segments(const char *dir)
+segments(const char *dir, bool read)
 {
 	struct dir_segment *all = NULL;
 	size_t n = 0, i;
@@ -65,7 +73,7 @@ segments(const char *dir)
 	if (dir_list(dir, &all, &n) != ERR_OK)
 		return fail(dir, "cannot be read");
 	for (i = 0; i < n; i++)
-		if (all[i].born && show(dir, all[i].uuid) != 0)
+		if (all[i].born && show(dir, all[i].uuid, read) != 0)
 			rc = EX_IOERR;
 	free(all);
 	return rc;
@@ -120,9 +128,11 @@ int
 main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "segments") == 0)
-		return segments(argv[2]);
+		return segments(argv[2], true);
+	if (argc == 3 && strcmp(argv[1], "last") == 0)
+		return segments(argv[2], false);
 	if (argc == 3 && strcmp(argv[1], "plant") == 0)
 		return plant(argv[2]);
-	fputs("usage: journal_tool segments|plant DIR\n", stderr);
+	fputs("usage: journal_tool last|segments|plant DIR\n", stderr);
 	return EX_USAGE;
 }

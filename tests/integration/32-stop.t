@@ -1,0 +1,43 @@
+#!/bin/sh
+# Restart and reload of the collector under load fail no request, as long as the
+# socket outlives it (socket activation) and nginx lets go of idle connections soon.
+. "$(dirname "$0")/lib.sh"
+world
+database
+supervise collect "$TOOLS/activate" "$W/run/forebay.sock" "$BIN/forebayd" -c "$W/forebay.conf"
+collector_ready || bail "forebayd does not get ready"
+nginx 'keepalive_timeout 500ms;' 'keepalive_time 1s;'
+flusher
+
+master() { set -- $(children "$(pid_of collect)"); echo "$1"; }
+another_master() { [ -n "$(master)" ] && [ "$(master)" != "$1" ]; }
+acked() { grep -c ^A "$W/oracle"; }
+acked_more() { [ "$(acked)" -gt "$1" ]; }
+
+load_start --rate 2000 --seconds 14 --oracle "$W/oracle"
+wait_until 10 acked_more 500
+
+old=$(master)
+workers=$(children "$old")
+kill -HUP "$old"
+gone_all() { for p in $workers; do gone "$p" || return 1; done; }
+ok "SIGHUP: all workers are replaced" wait_until 15 gone_all
+is "by the same master" "$(master)" "$old"
+is "by as many" "$(children "$old" | wc -w)" "$(echo "$workers" | wc -w)"
+seen=$(acked)
+ok "requests go on" wait_until 5 acked_more $((seen + 500))
+
+began=$(now_ms)
+kill -TERM "$old"
+ok "SIGTERM: the collector leaves when nginx has let go" wait_until 20 another_master "$old"
+note "after $(($(now_ms) - began)) ms"
+like "with all work done" "$(grep -c 'stopped' "$W/log/collect.log")" '^[1-9]'
+seen=$(acked)
+ok "requests go on" wait_until 10 acked_more $((seen + 500))
+load_end "no request failed"
+
+post '{"last":1}' >/dev/null
+ok "the flusher stops" stop flush TERM 20
+ok "and leaves nothing behind" drained
+ok "each event once" verify --no-duplicates "$W/oracle"
+done_testing

@@ -1,0 +1,41 @@
+#!/bin/sh
+# A setting that is wrong stops a program at once and says where and what.
+. "$(dirname "$0")/lib.sh"
+world
+
+# refused WHAT PROGRAM PATTERN ARGUMENT ...
+refused() {
+	local what=$1 program=$2 pattern=$3 out rc=0
+	shift 3
+	out=$(as timeout 10 "$BIN/$program" "$@" 2>&1) || rc=$?
+	is "$program: $what: exit 78" "$rc" 78
+	like "$program: $what: said" "$out" "$pattern"
+}
+
+printf '[collect]\nworkers = 2\nwrokers = 2\n' >"$W/unknown.conf"
+printf '[journal]\n\nsegment_age = soon\n' >"$W/value.conf"
+printf '[journal]\nfloor_pct = 51\n' >"$W/range.conf"
+printf '[flush]\nnotify\n' >"$W/syntax.conf"
+printf '[fulsh]\nnotify = x\n' >"$W/section.conf"
+chmod a+r "$W"/*.conf
+for program in forebayd forebay-flusher; do
+	refused "unknown key" $program "unknown.conf:3: .*wrokers" -c "$W/unknown.conf"
+	refused "bad value" $program "value.conf:3: .*segment_age.*soon.*duration" -c "$W/value.conf"
+	refused "out of range" $program "range.conf:2: .*51.*0 to 50" -c "$W/range.conf"
+	refused "no value" $program "syntax.conf:2: " -c "$W/syntax.conf"
+	refused "unknown section" $program "section.conf:[12]: .*fulsh" -c "$W/section.conf"
+	refused "no file" $program "none.conf" -c "$W/none.conf"
+	refused "bad flag" $program "journal.kep" -c "$W/forebay.conf" -o journal.kep=1h
+	refused "bad flag's value" $program "journal.keep.*never" -c "$W/forebay.conf" -o journal.keep=never
+	FOREBAY_LOG_LEVEL=loud refused "bad environment" $program "FOREBAY_LOG_LEVEL.*loud.*error\|warning" \
+		-c "$W/forebay.conf"
+done
+
+ok "check-config takes a good file" forebay check-config
+refused "bad value" forebay "value.conf:3: " -c "$W/value.conf" check-config
+forebay check-config --example >"$W/example.conf"
+ok "the example file is a good file" as "$BIN/forebay" -c "$W/example.conf" check-config
+out=$(FOREBAY_COLLECT_WORKERS=7 forebay check-config -o journal.keep=7h 2>&1)
+like "the environment wins over the file" "$out" '^ *(collect\.)?workers *= *7'
+like "flags win over both" "$out" 'keep *= *7h'
+done_testing
