@@ -37,7 +37,7 @@ struct decoder {
 	struct limits limits;
 	struct pool pool;
 	yajl_handle yajl;	/* NULL: to be made; an error leaves it unusable */
-	struct fingerprint *fingerprint;
+	struct sha256 *sha256;
 	struct buf text;	/* decoded attributes and made ids; never moves in a request */
 	size_t cap_rows;
 	struct decoded out;
@@ -153,10 +153,14 @@ fill_row(struct decoder *d, struct row *r)
 		r->time = clock_parse(time.p, time.n);
 	if (d->bad != REFUSE_NONE)
 		return ERR_OK;
-	if (r->id.n > 0)
-		return fingerprint_event(d->fingerprint, r->key, r->source, r->id, r->payload,
+	if (r->id.n == 0)
+		make_id(d, r);
+	else if (!d->req->idempotency_key.p)
+		return fingerprint_event(d->sha256, r->key, r->source, r->id, r->payload,
 		    &r->fingerprint);
-	make_id(d, r);
+	if (d->req->idempotency_key.p)
+		return fingerprint_request(d->sha256, r->key, d->req->idempotency_key,
+		    d->n_events - 1, &r->fingerprint);
 	return ERR_OK;
 }
 
@@ -196,6 +200,7 @@ finish_event(struct decoder *d)
 	else if (d->out.n_refused++ < DECODE_ERRORS_MAX)
 		d->out.errors[d->out.n_refused - 1] = (struct refused){
 			.index = d->n_events - 1, .code = d->bad, .offset = d->bad_at,
+			.raw = value_slice(d),
 		};
 	return d->err == ERR_OK;
 }
@@ -433,21 +438,22 @@ is_complete(struct decoder *d, size_t to, size_t *at)
 	return false;
 }
 
-static bool
-refuse_line(struct decoder *d, size_t from, size_t at)
-{
-	d->begin = d->end = from;
-	d->bad = REFUSE_NONE;
-	refuse(d, REFUSE_INVALID_JSON, at);
-	return finish_event(d);
-}
-
 static size_t
 line_end(const struct decoder *d, size_t from)
 {
 	const char *p = memchr(d->body.p + from, '\n', d->body.n - from);
 
 	return p ? (size_t)(p - d->body.p) + 1 : d->body.n;
+}
+
+static bool
+refuse_line(struct decoder *d, size_t from, size_t at)
+{
+	d->begin = from;
+	d->end = line_end(d, from);
+	d->bad = REFUSE_NONE;
+	refuse(d, REFUSE_INVALID_JSON, at);
+	return finish_event(d);
 }
 
 static void
@@ -591,7 +597,7 @@ decoder_new(struct decoder **out, const struct limits *limits)
 		return ERR_NOMEM;
 	d->limits = *limits;
 	buf_init(&d->text, SIZE_MAX);
-	if (fingerprint_new(&d->fingerprint) != ERR_OK) {
+	if (sha256_new(&d->sha256) != ERR_OK) {
 		decoder_free(out);
 		return ERR_NOMEM;
 	}
@@ -605,7 +611,7 @@ decoder_free(struct decoder **dp)
 
 	if (!d)
 		return;
-	fingerprint_free(&d->fingerprint);
+	sha256_free(&d->sha256);
 	pool_fini(&d->pool);
 	buf_fini(&d->text);
 	free(d->out.rows);

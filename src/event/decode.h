@@ -20,12 +20,13 @@ struct limits {
 	unsigned depth;		/* deepest nesting of an event; its own braces are level 1 */
 };
 
-#define DECODE_ERRORS_MAX 20	/* refused events that are described in an answer */
+#define DECODE_ERRORS_MAX 1000	/* refused events that are described */
 
 struct refused {
 	size_t index;		/* place of the event in the request, from 0, refused ones counted */
 	enum refusal code;
 	size_t offset;		/* byte in the (inflated) body */
+	struct slice raw;	/* the event, or the line, in the body */
 };
 
 struct decoded {
@@ -43,6 +44,7 @@ struct decode_request {
 	struct slice key;	/* write key's name, "" when keys are off */
 	struct slice source;	/* the key's source; NULL: take the event's own */
 	struct slice context;	/* JSON object, goes to every row */
+	struct slice idempotency_key;	/* the header; NULL: the events' own ids count */
 	struct uuid_source *ids; /* makes ids for events that have none */
 };
 

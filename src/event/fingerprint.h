@@ -10,6 +10,13 @@
  *	id		as stored in the row
  *	payload		as posted, byte for byte
  *
+ * Of a request with an Idempotency-Key, over four:
+ *
+ *	"forebay:key,idempotency-key,index"
+ *	key		name of the write key
+ *	the header's value
+ *	place of the event in the request as 4 bytes, most significant first
+ *
  * These bytes are part of the promise: another layout would let events through
  * twice that were sent before and after an upgrade.
  */
@@ -18,16 +25,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sha256.h"
 #include "base/uuid.h"
 
-struct fingerprint;		/* a hash that is ready to run; one for each decoder */
-
-enum err fingerprint_new(struct fingerprint **) MUST_CHECK;	/* ERR_NOMEM */
-void fingerprint_free(struct fingerprint **);
-
-/* Of plain JSON that carries an id. ERR_NOMEM: libcrypto failed, which it does for
- * want of memory only. */
-enum err fingerprint_event(struct fingerprint *, struct slice key, struct slice source,
+/* Of plain JSON that carries an id. ERR_NOMEM. */
+enum err fingerprint_event(struct sha256 *, struct slice key, struct slice source,
 			   struct slice id, struct slice payload, struct uuid *out) MUST_CHECK;
+/* Of event `index` of a request that names itself. ERR_NOMEM. */
+enum err fingerprint_request(struct sha256 *, struct slice key, struct slice idempotency_key,
+			     size_t index, struct uuid *out) MUST_CHECK;
 
 #endif
