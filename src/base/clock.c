@@ -47,39 +47,39 @@ clock_days_from_civil(int64_t y, unsigned m, unsigned d)
 	return era * 146097 + doe - 719468;
 }
 
-/* false, and "?" in out, for what no calendar holds */
-static bool
-broken_down(int64_t sec, struct tm *tm, char out[CLOCK_TEXT])
+/* Date and, unless `day`, time; "?" for what has no year of four digits. strftime's
+ * %Y does not fill up with zeros. */
+static size_t
+text(int64_t sec, bool day, char out[CLOCK_TEXT])
 {
 	time_t t = (time_t)sec;
+	struct tm tm;
 
-	if (gmtime_r(&t, tm) && tm->tm_year > -1900 && tm->tm_year < 8100)
-		return true;
-	snprintf(out, CLOCK_TEXT, "?");
-	return false;
+	if (!gmtime_r(&t, &tm) || tm.tm_year < 1 - 1900 || tm.tm_year > 9999 - 1900) {
+		snprintf(out, CLOCK_TEXT, "?");
+		return 0;
+	}
+	snprintf(out, CLOCK_TEXT, "%04u", (unsigned)(tm.tm_year + 1900) % 10000);
+	if (day)
+		return 4 + strftime(out + 4, CLOCK_TEXT - 4, "-%m-%d", &tm);
+	return 4 + strftime(out + 4, CLOCK_TEXT - 4, "-%m-%d %H:%M:%S", &tm);
 }
 
 const char *
 clock_text(int64_t us, char out[CLOCK_TEXT])
 {
 	int64_t sec = us / 1000000 - (us % 1000000 < 0);
-	struct tm tm;
-	size_t n;
+	size_t n = text(sec, false, out);
 
-	if (broken_down(sec, &tm, out)) {
-		n = strftime(out, CLOCK_TEXT, "%Y-%m-%d %H:%M:%S", &tm);
+	if (n > 0)
 		snprintf(out + n, CLOCK_TEXT - n, ".%06d", (int)(us - sec * 1000000));
-	}
 	return out;
 }
 
 const char *
 clock_day_text(int64_t day, char out[CLOCK_TEXT])
 {
-	struct tm tm;
-
-	if (broken_down(day * 86400, &tm, out))
-		strftime(out, CLOCK_TEXT, "%Y-%m-%d", &tm);
+	text(day * 86400, true, out);
 	return out;
 }
 
