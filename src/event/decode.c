@@ -496,32 +496,28 @@ decode_array(struct decoder *d, size_t from)
 static void
 decode_object_or_lines(struct decoder *d, size_t from)
 {
-	size_t first_end = line_end(d, from), second = skip_space(d, first_end), at;
-	bool whole_line;
+	size_t first_end = line_end(d, from), second = skip_space(d, first_end), at, depth;
+	bool lines = second < d->body.n && d->body.p[second] == '{';
 
 	start_at(d, from, 0);
-	whole_line = feed(d, from, first_end, &at);
-	if (whole_line && d->depth > 0 && second < d->body.n) {
-		/* goes on behind its first line: one object, or a line that is cut */
-		if (feed(d, first_end, d->body.n, &at) && is_complete(d, d->body.n, &at))
-			finish_event(d);
-		else if (d->body.p[second] == '{' && at <= second)
-			goto bad_first_line;
-		else
-			refuse_whole(d, REFUSE_INVALID_JSON, at);
-		return;
+	if (feed(d, from, first_end, &at)) {
+		depth = d->depth;
+		if (depth > 0 && second < d->body.n) {
+			/* goes on behind its first line: one object, or a line cut short */
+			if (feed(d, first_end, d->body.n, &at) && is_complete(d, d->body.n, &at)) {
+				finish_event(d);
+				return;
+			}
+			lines = lines && at <= second && d->depth == depth;
+		} else if (is_complete(d, first_end, &at)) {
+			if (finish_event(d))
+				decode_lines(d, first_end);
+			return;
+		}
 	}
-	if (whole_line && is_complete(d, first_end, &at)) {
-		if (finish_event(d))
-			decode_lines(d, first_end);
-		return;
-	}
-	if (second >= d->body.n || d->body.p[second] != '{') {
+	if (!lines)
 		refuse_whole(d, REFUSE_INVALID_JSON, at);
-		return;
-	}
-bad_first_line:
-	if (refuse_line(d, from, at))
+	else if (refuse_line(d, from, at))
 		decode_lines(d, first_end);
 }
 

@@ -25,7 +25,7 @@ struct limits {
 struct refused {
 	size_t index;		/* place of the event in the request, from 0, refused ones counted */
 	enum refusal code;
-	size_t offset;		/* byte in the (inflated) body */
+	size_t offset;		/* byte in the (inflated) body; of bad JSON in or before the wrong token */
 	struct slice raw;	/* the event, or the line, in the body */
 };
 
