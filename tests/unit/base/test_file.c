@@ -1,0 +1,78 @@
+/* Small files: locks, reading, replacing. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "tools/tap.h"
+#include "tools/tmp.h"
+
+static char dir[TMP_PATH], path[TMP_PATH + 16];
+
+static void
+test_lock(void)
+{
+	int fd, other, status;
+	pid_t pid;
+
+	is_int(file_lock(path, FILE_LOCK_EXISTING, &fd), ERR_DOWN, "no file, no lock");
+	is_int(fd, -1, "and no fd");
+	is_int(file_lock(path, FILE_LOCK_NEW, &fd), ERR_OK, "a new file is locked");
+	is_int(file_lock(path, FILE_LOCK_MAKE, &other), ERR_BUSY, "not twice, by another open of the same process");
+	pid = fork();
+	if (pid == 0)
+		_exit(file_lock(path, FILE_LOCK_EXISTING, &other) == ERR_BUSY ? 0 : 1);
+	ok(waitpid(pid, &status, 0) == pid && status == 0, "nor by another process");
+	ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "the fd does not outlive an exec");
+	close(fd);
+	is_int(file_lock(path, FILE_LOCK_NEW, &fd), ERR_IO, "an old file is not a new one");
+	is_int(file_lock(path, FILE_LOCK_EXISTING, &fd), ERR_OK, "closing the fd gives the lock back");
+	close(fd);
+	is_int(file_lock("/nonexistent/dir/file", FILE_LOCK_MAKE, &fd), ERR_DOWN, "no directory");
+}
+
+static void
+test_read(void)
+{
+	char out[8];
+
+	is_int(file_read("/nonexistent", out, sizeof out), ERR_DOWN, "not there");
+	tmp_write(path, "secret\r\n");
+	is_int(file_read(path, out, sizeof out), ERR_OK, "read");
+	is_str(out, "secret", "without the newline");
+	tmp_write(path, "longer than that");
+	is_int(file_read(path, out, sizeof out), ERR_OK, "read");
+	is_str(out, "longer ", "no more than there is room for");
+	tmp_write(path, "");
+	is_int(file_read(path, out, sizeof out), ERR_OK, "an empty file");
+	is_str(out, "", "is an empty text");
+	is_int(file_read(dir, out, sizeof out), ERR_IO, "a directory cannot be read");
+}
+
+static void
+test_replace(void)
+{
+	char out[64], tmp[TMP_PATH + 32];
+	struct stat st;
+
+	is_int(file_replace(path, "one\n"), ERR_OK, "written");
+	is_int(file_replace(path, "two\n"), ERR_OK, "and again");
+	ok(file_read(path, out, sizeof out) == ERR_OK && strcmp(out, "two") == 0, "the second stands");
+	snprintf(tmp, sizeof tmp, "%s.tmp", path);
+	ok(stat(tmp, &st) != 0, "no temporary file is left");
+	is_int(file_replace("/nonexistent/x", "y"), ERR_IO, "no directory");
+	is_int(file_sync_dir(dir), ERR_OK, "a directory is synced");
+	is_int(file_sync_dir(path), ERR_IO, "a file is not one");
+}
+
+int
+main(void)
+{
+	tmp_make(dir);
+	snprintf(path, sizeof path, "%s/file", dir);
+	test_lock();
+	test_read();
+	test_replace();
+	tmp_remove(dir);
+	return done();
+}

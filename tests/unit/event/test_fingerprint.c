@@ -1,0 +1,85 @@
+/* The fingerprint's bytes, which no version may change. */
+#include "event/fingerprint.h"
+#include "tools/tap.h"
+
+static struct sha256 *sha;
+
+static struct uuid
+of(const char *key, const char *source, const char *id, const char *payload)
+{
+	struct uuid u = { { 0 } };
+
+	if (fingerprint_event(sha, slice_str(key), slice_str(source), slice_str(id), slice_str(payload), &u) != ERR_OK)
+		ok(false, "hashed");
+	return u;
+}
+
+static bool
+same(struct uuid a, struct uuid b)
+{
+	return memcmp(&a, &b, 16) == 0;
+}
+
+/* The sum of the bytes as the header lays them out, put in one piece. */
+static struct uuid
+sum(struct slice bytes)
+{
+	uint8_t out[SHA256_BYTES] = { 0 };
+	struct uuid u;
+
+	sha256_begin(sha);
+	sha256_put(sha, bytes);
+	if (sha256_end(sha, out) != ERR_OK)
+		ok(false, "hashed");
+	memcpy(u.b, out, sizeof u.b);
+	return u;
+}
+
+static void
+test_layout(void)
+{
+	struct uuid u = of("k1", "web", "order-1", "{\"id\":\"order-1\"}");
+	char out[UUID_TEXT];
+
+	ok(same(u, sum(SLICE("\0\0\0\x1d" "forebay:key,source,id,payload" "\0\0\0\2k1" "\0\0\0\3web"
+	    "\0\0\0\7order-1" "\0\0\0\x10{\"id\":\"order-1\"}"))), "the layout of an event's");
+	is_str(uuid_text(u, out), "2cd8620f-3e97-fcd1-f4ee-324e757ebfac", "and its value");
+	ok(fingerprint_request(sha, SLICE("k1"), SLICE("retry-7"), 258, &u) == ERR_OK &&
+	    same(u, sum(SLICE("\0\0\0\x21" "forebay:key,idempotency-key,index" "\0\0\0\2k1"
+	    "\0\0\0\7retry-7" "\0\0\0\4\0\0\1\2"))), "the layout of a request's");
+}
+
+static void
+test_fields(void)
+{
+	struct uuid u = of("k", "s", "i", "p");
+
+	ok(same(u, of("k", "s", "i", "p")), "the same again");
+	ok(!same(u, of("ks", "", "i", "p")) && !same(u, of("k", "si", "", "p")) && !same(u, of("", "ks", "i", "p")) &&
+	    !same(u, of("k", "s", "ip", "")), "fields do not run into each other");
+	ok(same(of("", NULL, "i", "p"), of("", "", "i", "p")), "no source is an empty one");
+}
+
+static void
+test_long(void)
+{
+	static char big[3000000];
+	struct uuid u;
+
+	memset(big, 'x', sizeof big - 1);
+	u = of("", "", "i", big);
+	big[sizeof big - 2] = 'y';
+	ok(!same(u, of("", "", "i", big)), "the last byte of a long payload counts");
+}
+
+int
+main(void)
+{
+	if (sha256_new(&sha) != ERR_OK)
+		return 1;
+	test_layout();
+	test_fields();
+	test_long();
+	sha256_free(&sha);
+	return done();
+}
