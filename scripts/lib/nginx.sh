@@ -5,7 +5,7 @@
 # Expects DIR/tls/{cert,key}.pem. Request limits and the server that rejects
 # unknown names are for the internet: they are left out here.
 nginx_render() {
-	local source=$1 dir=$2 sockets=$3 listen=$4 f
+	local source="$1" dir="$2" sockets="$3" listen="$4" f
 	mkdir -p "$dir/conf" "$dir/tmp" "$dir/log" || return 1
 	for f in "$source"/*; do
 		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" "$f" \

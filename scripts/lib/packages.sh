@@ -29,13 +29,13 @@ PG_PACKAGES='postgresql file /usr/lib/postgresql/*/bin/initdb'
 PSQL_PACKAGES='postgresql-client command psql'
 
 CHECK_PACKAGES='
-clang             command clang
 cppcheck          command cppcheck
 shellcheck        command shellcheck
+'
+CHECK_ALL_PACKAGES='
+clang             command clang
 valgrind          command valgrind
 libc6-dbg         file    /usr/lib/debug/.build-id
-python3           command python3
-perl              command prove
 xz-utils          command xz
 '
 

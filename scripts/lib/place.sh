@@ -3,7 +3,8 @@
 #   SVC   the user of the services when this is root, else empty
 #   ME    the name of the user that runs them in either case
 #   RUN   ./run of the clone; run/env always stands there
-#   DATA  ./run as well, or /var/tmp/forebay-UID where SVC cannot reach the clone
+#   DATA  ./run as well, or /var/tmp/forebay-UID where SVC cannot reach the clone;
+#         with a name, a directory for another purpose beside it
 
 SERVICE_USER=forebay-dev
 
@@ -32,26 +33,24 @@ place_reaches() {
 	[ -z "$SVC" ] || DATA=/ as test -x "$1"
 }
 
-place_find() {
+place_find() {	# [NAME]
 	RUN=$HERE/run
 	if ! mkdir -p "$RUN" || [ ! -w "$RUN" ]; then
 		echo "$RUN cannot be written by $(id -un)"
 		return 1
 	fi
-	DATA=$RUN
-	place_reaches "$RUN" || DATA=/var/tmp/forebay-$(id -u "$ME")
+	DATA=$RUN${1:+/$1}
+	place_reaches "$RUN" || DATA=/var/tmp/forebay-$(id -u "$ME")${1:+-$1}
 }
 
 # place_make SUBDIR...: DATA is the caller's, what is in it the services'.
 place_make() {
 	local d
-	if [ "$DATA" != "$RUN" ]; then
-		mkdir -m 755 "$DATA" 2>/dev/null
-		# /var/tmp is everybody's: whoever was here first must have been us
-		if [ -L "$DATA" ] || [ ! -O "$DATA" ]; then
-			echo "$DATA is there and belongs to somebody else"
-			return 1
-		fi
+	mkdir -m 755 "$DATA" 2>/dev/null
+	# /var/tmp is everybody's: whoever was here first must have been us
+	if [ -L "$DATA" ] || [ ! -O "$DATA" ]; then
+		echo "$DATA is there and does not belong to $(id -un)"
+		return 1
 	fi
 	[ -e "$DATA/clone" ] || echo "$HERE" >"$DATA/clone" || return 1
 	for d in "$@"; do
@@ -74,7 +73,7 @@ place_taken() {
 	other=$(cat "$DATA/clone" 2>/dev/null) || return 1
 	if [ "$other" = "$HERE" ]; then
 		return 1
-	elif [ "$DATA" != "$RUN" ] && [ -d "$other" ]; then
+	elif [ "${DATA#"$RUN"}" = "$DATA" ] && [ -d "$other" ]; then
 		echo "$DATA belongs to the clone in $other; end it there with ./quickstart --purge"
 	elif [ "$1" = purge ]; then
 		return 1

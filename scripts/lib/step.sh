@@ -21,7 +21,7 @@ step() {
 		return 0
 	fi
 	printf 'FAILED %s s\n\n' "$(step_seconds "$began")"
-	tail -n 20 "$WORK/log" | sed 's/^/    /'
+	tail -n "${STEP_TAIL:-20}" "$WORK/log" | sed 's/^/    /'
 	printf '\nFailed: %s (status %d). %s\n' "$name" $status "$advice"
 	exit $status
 }

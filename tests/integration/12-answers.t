@@ -73,7 +73,7 @@ SEEN="$SEEN bad_request"
 
 # Good neighbours are stored, and the answer says which were not.
 {
-	for i in $(seq 1 40); do echo '{"bad":"\ud800"}'; done
+	for _ in $(seq 1 40); do echo '{"bad":"\ud800"}'; done
 	echo '{"good":1}'
 	echo '{"bad":'
 } | post @- >/dev/null

@@ -11,6 +11,7 @@ nginx
 flusher_supervised -o flush.batch_age=50ms -o flush.batch_rows=1000
 
 kill_worker() {
+	# shellcheck disable=SC2046	# pids, word by word
 	set -- $(children "$(pid_of collect)")
 	[ $# -gt 0 ] || return 0
 	draw $#

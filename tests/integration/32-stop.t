@@ -9,6 +9,7 @@ collector_ready || bail "forebayd does not get ready"
 nginx 'keepalive_timeout 500ms;' 'keepalive_time 1s;'
 flusher
 
+# shellcheck disable=SC2046	# pids, word by word
 master() { set -- $(children "$(pid_of collect)"); echo "$1"; }
 another_master() { [ -n "$(master)" ] && [ "$(master)" != "$1" ]; }
 acked() { grep -c ^A "$W/oracle"; }

@@ -8,6 +8,7 @@ codes() { sed 's/.*"statuses":{\([^}]*\)}.*/\1/' "$1"; }
 
 # A floor that stands between the free space with a ballast file and without it.
 space() { df --output=avail,size -B1 "$J" | tail -n 1; }
+# shellcheck disable=SC2046	# two words
 set -- $(space)
 MB=1048576
 if [ $(($1 - 300 * MB)) -ge $(($2 / 2)) ]; then

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC1010	# variables for those who source this
 # What every integration test begins with: a private world of PostgreSQL, nginx and
 # our programs in a directory of its own, TAP, and an end that leaves nothing
 # behind. Sourced by the *.t files; POSIX sh with `local`.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # verify.sh [--no-duplicates] [--dropped] ORACLE ...: what the load generator wrote
 # down, against PostgreSQL and the journal, once everything is flushed. Prints one line
 # for each thing that is wrong and a summary; status 1 when anything is.
