@@ -138,12 +138,15 @@ pg_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, cons
 		return pg_fail(p, ERR_DOWN, "not connected");
 	}
 	e = try(p, b, mode, bad, n_bad, room, fate, r);
-	if (strcmp(p->sqlstate, PG_NO_PARTITION) == 0) {
+	if (e != ERR_DOWN && strcmp(p->sqlstate, PG_NO_PARTITION) == 0) {
 		/* somebody dropped a partition since it was seen */
 		pg_partitions_forget(p);
 		e = try(p, b, mode, bad, n_bad, room, fate, r);
 	}
 	free(fate);
+	/* at once, so that the server does not hold locks for us while we wait */
+	if (e != ERR_OK && e != ERR_BUSY && e != ERR_INVALID && e != ERR_FULL)
+		pg_disconnect(p);
 	return e;
 }
 

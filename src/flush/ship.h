@@ -1,0 +1,34 @@
+/*
+ * How a batch gets into the sink: plain or staged, whole or in pieces, and which
+ * row is to blame when it is refused. Knows two kinds of error: of a row, which is
+ * found and quarantined; and all others, which are left to the caller to wait out.
+ */
+#ifndef FLUSH_SHIP_H
+#define FLUSH_SHIP_H
+
+#include "flush/batch.h"
+
+struct ship {
+	size_t limit, max;	/* rows in the next attempt; halved by errors */
+	unsigned staged_left;	/* batches without a duplicate until COPY goes straight again */
+	uint64_t cap, capped;	/* rows that may be, and were, quarantined in this minute */
+	int64_t minute_ms;	/* when it began */
+	char errmsg[1200];	/* of the last error */
+};
+
+/* What a call of ship() brought about; counts add up over calls until cleared. */
+struct shipped {
+	size_t rows;		/* of the batch, from its start, that are committed */
+	uint64_t loaded, duplicates, quarantined, rejected, batches, failed;
+};
+
+void ship_init(struct ship *, size_t max_rows, uint64_t quarantine_per_min);
+
+/*
+ * Sends the batch. ERR_OK: all of it is committed. ERR_FULL: the next row would be
+ * one too many in quarantine this minute. Otherwise what the sink said: connect again
+ * and read progress, for what is committed beyond `rows` is unknown.
+ */
+enum err ship(struct ship *, struct sink *, const struct batch *, struct shipped *) MUST_CHECK;
+
+#endif

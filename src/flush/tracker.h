@@ -1,0 +1,63 @@
+/*
+ * The segments of the journal as the flusher sees them: how far each is in
+ * PostgreSQL, which writers are gone, what may be removed.
+ *
+ *   live     its writer holds the lock; rows are read from the WAL as they come
+ *   final    claimed once and checked: last_seq will not change any more
+ *   done     final, and progress read from PostgreSQL covers it
+ *
+ * A segment leaves by removal (done and old enough) or by being set aside (damaged,
+ * and what can be read of it is in PostgreSQL).
+ */
+#ifndef FLUSH_TRACKER_H
+#define FLUSH_TRACKER_H
+
+#include "base/stat.h"
+#include "flush/batch.h"
+#include "journal/dir.h"
+#include "journal/segment.h"
+
+struct seg {
+	struct dir_segment d;
+	struct segment *reader;		/* NULL while nothing is to be read */
+	unsigned epoch;			/* connection in which progress was read */
+	bool known;			/* it has a progress row */
+	bool final, damaged, tail_damaged, stray;
+	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
+	int64_t last_seq;		/* as last read; exact once final */
+	int64_t done_ms;		/* since when it is done, CLOCK_MONOTONIC; 0: it is not */
+};
+
+struct tracker {
+	const struct conf *conf;
+	const char *dir;
+	struct seg *segs;
+	size_t n;
+	unsigned epoch;			/* counts connections */
+	int64_t dir_mtime_us;
+	bool tight, again;		/* again: strays are looked up once more */
+	struct stat_slot *stat;
+	char errmsg[512];		/* what a person has to mend, "" when nothing */
+};
+
+void tracker_init(struct tracker *, const struct conf *, struct stat_slot *);
+void tracker_fini(struct tracker *);
+
+/* Lists the directory when it has changed (or `always`). */
+enum err tracker_scan(struct tracker *, bool always) MUST_CHECK;
+/* A new connection: what was read of progress before counts no more. */
+void tracker_connected(struct tracker *);
+/* Reads progress of the segments for which this connection has not. */
+enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
+/* Fills the batch anew with rows past progress, oldest segments first. true: it is
+ * full, there may be more. */
+bool tracker_collect(struct tracker *, struct batch *);
+/* The first `rows` of the batch are committed. */
+void tracker_loaded(struct tracker *, const struct batch *, size_t rows);
+/* Once a second: claims, sets aside, removes, and sets the gauges. Takes at most
+ * some tenths of a second; the rest is for the next time. */
+void tracker_keep_house(struct tracker *);
+/* Rows that are not known to be in PostgreSQL. */
+uint64_t tracker_pending(struct tracker *);
+
+#endif
