@@ -14,21 +14,43 @@ struct header { char magic[8]; uint32_t n, n_counters; uint64_t shape; char pad[
 _Static_assert(sizeof(struct header) == 64, "slots start aligned");
 
 const struct stat_info stat_infos[STAT_COUNT] = {
-#define COUNTER(program, name, kind, doc) { #program, #name, #kind, doc },
+#define COUNTER(program, name, kind, metric, doc) { #program, #name, #kind, metric, doc },
+#define REFUSAL(name, code, status, message) { "collect", "answers_" code "_total", "COUNTER", \
+	"forebay_answers_total{code=\"" code "\"}", "Requests answered, by code: ok, or why not." },
 #include "counters.def"
-#undef COUNTER
 };
+
+const struct stat_info stat_times_infos[TIMES_COUNT] = {
+#define TIMES(program, name, metric, doc) { #program, #name, "HISTOGRAM", metric, doc },
+#include "counters.def"
+};
+
+const uint32_t stat_bounds_us[STAT_BUCKETS - 1] = {
+	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
+	1000000, 2500000, 5000000,
+};
+
+static uint64_t
+fnv1a(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	while (n-- > 0)
+		h = (h ^ *p++) * 1099511628211U;
+	return h;
+}
 
 static struct header
 header_of(uint32_t n)
 {
 	struct header h = { "forebay", n, STAT_COUNT, 14695981039346656037U, "" };
-	const char *p;
 	size_t i;
 
-	for (i = 0; i < STAT_COUNT; i++)	/* FNV-1a over the names */
-		for (p = stat_infos[i].name; *p; p++)
-			h.shape = (h.shape ^ (unsigned char)*p) * 1099511628211U;
+	for (i = 0; i < STAT_COUNT; i++)
+		h.shape = fnv1a(h.shape, stat_infos[i].name, strlen(stat_infos[i].name));
+	for (i = 0; i < TIMES_COUNT; i++)
+		h.shape = fnv1a(h.shape, stat_times_infos[i].name, strlen(stat_times_infos[i].name));
+	h.shape = fnv1a(h.shape, stat_bounds_us, sizeof stat_bounds_us);
 	return h;
 }
 
@@ -128,4 +150,33 @@ stat_sum(const struct stat_file *f, enum stat_counter c)
 	for (i = 0; i < f->n; i++)
 		sum += __atomic_load_n(&f->slots[i].v[c], __ATOMIC_RELAXED);
 	return sum;
+}
+
+struct stat_histogram
+stat_times_sum(const struct stat_file *f, enum stat_times t)
+{
+	struct stat_histogram sum = { 0 };
+	const struct stat_histogram *h;
+	uint32_t i;
+	size_t b;
+
+	for (i = 0; i < f->n; i++) {
+		h = &f->slots[i].t[t];
+		sum.us += __atomic_load_n(&h->us, __ATOMIC_RELAXED);
+		for (b = 0; b < STAT_BUCKETS; b++)
+			sum.n[b] += __atomic_load_n(&h->n[b], __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+void
+stat_observe(struct stat_slot *s, enum stat_times t, int64_t us)
+{
+	struct stat_histogram *h = &s->t[t];
+	size_t b = 0;
+
+	while (b < STAT_BUCKETS - 1 && us > stat_bounds_us[b])
+		b++;
+	__atomic_store_n(&h->n[b], h->n[b] + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->us, h->us + (us > 0 ? (uint64_t)us : 0), __ATOMIC_RELAXED);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/metrics.h"
 #include "collect/reply.h"
 #include "config.h"
 #include "event/context.h"
@@ -191,8 +192,7 @@ door_commit(struct door *d)
 		return true;
 	began = clock_mono_us();
 	e = journal_commit(d->journal);
-	stat_add(d->stat, STAT_collect_commits_total, 1);
-	stat_add(d->stat, STAT_collect_commit_us_total, (uint64_t)(clock_mono_us() - began));
+	stat_observe(d->stat, TIMES_collect_commit, clock_mono_us() - began);
 	if (e == ERR_OK) {
 		stat_add(d->stat, STAT_collect_events_accepted_total, d->turn_events);
 		stat_add(d->stat, STAT_collect_bytes_accepted_total, d->turn_bytes);
@@ -332,15 +332,25 @@ get_readyz(struct door *d, const struct request *q UNUSED, struct reply *reply)
 		reply_problem(reply, REFUSE_UNAVAILABLE, NULL);
 }
 
+static void
+get_metrics(struct door *d, const struct request *q UNUSED, struct reply *reply)
+{
+	reply->status = 200;
+	reply->type = METRICS_TYPE;
+	metrics_write(&reply->body, d->conf);
+}
+
 static const struct route {
 	const char *path, *method;
 	void (*serve)(struct door *, const struct request *, struct reply *);
+	const char *listener;	/* NULL: the public one */
 } routes[] = {
-	{ "/v1/events", "POST", post_events },
-	{ "/",          "GET",  get_root },
-	{ "/v1/time",   "GET",  get_time },
-	{ "/healthz",   "GET",  get_healthz },
-	{ "/readyz",    "GET",  get_readyz },
+	{ "/v1/events", "POST", post_events, NULL },
+	{ "/",          "GET",  get_root,    NULL },
+	{ "/v1/time",   "GET",  get_time,    NULL },
+	{ "/healthz",   "GET",  get_healthz, NULL },
+	{ "/readyz",    "GET",  get_readyz,  NULL },
+	{ "/metrics",   "GET",  get_metrics, "internal" },
 };
 
 static void
@@ -349,7 +359,7 @@ route(struct door *d, const struct request *q, struct reply *reply)
 	const struct route *r;
 
 	for (r = routes; r < routes + ARRAY_SIZE(routes); r++) {
-		if (!slice_is(q->path, r->path))
+		if (!slice_is(q->path, r->path) || (r->listener && !slice_is(q->listener, r->listener)))
 			continue;
 		if (slice_is(q->method, r->method) ||
 		    (slice_is(q->method, "HEAD") && slice_is(slice_str(r->method), "GET"))) {

@@ -104,6 +104,7 @@ read_params(char **envp, struct request *q)
 		{ "HTTP_CONTENT_ENCODING=", &q->content_encoding },
 		{ "REMOTE_ADDR=", &q->client_ip }, { "HTTP_USER_AGENT=", &q->user_agent },
 		{ "REQUEST_ID=", &q->request_id }, { "HTTP_TRACEPARENT=", &q->traceparent },
+		{ "FOREBAY_LISTENER=", &q->listener },
 	};
 	size_t i, n;
 

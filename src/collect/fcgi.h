@@ -23,6 +23,7 @@ struct request {
 	struct slice method, path, query;
 	struct slice content_length, content_encoding;
 	struct slice client_ip, user_agent, request_id, traceparent;
+	struct slice listener;	/* which of nginx's servers passed it on; absent: the public one */
 	struct slice body;
 	enum refusal bad;	/* REFUSE_NONE, or why the body is not usable */
 };
@@ -30,6 +31,7 @@ struct request {
 /* An answer; body is JSON unless type says otherwise. */
 struct reply {
 	int status;
+	enum refusal code;	/* REFUSE_NONE, or why not */
 	const char *type;	/* content type, static storage */
 	const char *allow;	/* Allow header for 405, or NULL */
 	int retry_after;	/* seconds, 0: none */

@@ -180,6 +180,7 @@ reaped(struct master *m, pid_t pid, int status, int64_t now)
 		log_error("worker.died", "worker=%ld %s=%d", (long)pid,
 		    WIFSIGNALED(status) ? "signal" : "status",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		stat_add(&m->a->stats->slots[i], STAT_collect_worker_deaths_total, 1);
 		if (now - c->started_ms > LIVED_MS)
 			m->backoff_ms = 0;
 		back_off(m, now);

@@ -20,6 +20,7 @@ reply_reset(struct reply *r)
 {
 	buf_reset(&r->body);
 	r->status = 0;
+	r->code = REFUSE_NONE;
 	r->type = "application/json";
 	r->allow = NULL;
 	r->retry_after = 0;
@@ -76,6 +77,7 @@ reply_problem(struct reply *r, enum refusal code, const struct decoded *d)
 
 	buf_reset(b);
 	r->status = info->status;
+	r->code = code;
 	r->type = "application/problem+json";
 	r->retry_after = info->status == 503 || info->status == 429 ? RETRY_AFTER_S : 0;
 	r->durable = false;

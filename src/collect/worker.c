@@ -27,6 +27,7 @@ struct conn {
 	struct fcgi *fcgi;
 	struct reply reply;
 	int64_t partial_since;		/* a request has begun to arrive; 0: none */
+	int64_t read_us;		/* when the request had been read */
 	struct conn *next, *prev;	/* of all */
 	struct conn *turn_next;		/* of those that wait for the commit */
 };
@@ -142,11 +143,11 @@ accept_some(struct worker *w)
 static void
 answer(struct worker *w, struct conn *c)
 {
-	int status = c->reply.status;
+	bool taken = fcgi_answer(c->fcgi, &c->reply);
 
-	stat_one(w, status < 300 ? STAT_collect_requests_2xx_total :
-	    status < 500 ? STAT_collect_requests_4xx_total : STAT_collect_requests_5xx_total);
-	if (fcgi_answer(c->fcgi, &c->reply))
+	stat_one(w, STAT_collect_answers_NONE + c->reply.code);
+	stat_observe(w->args->slot, TIMES_collect_request, clock_mono_us() - c->read_us);
+	if (taken)
 		return;
 	if (c->reply.durable)
 		stat_one(w, STAT_collect_answers_lost_total);
@@ -186,6 +187,7 @@ read_request(struct worker *w, struct conn *c)
 		drop_broken(w, c);
 		return;
 	}
+	c->read_us = clock_mono_us();
 	stat_one(w, STAT_collect_requests_total);
 	reply_reset(&c->reply);
 	door_serve(w->door, &q, &c->reply);

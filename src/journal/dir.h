@@ -54,6 +54,8 @@ struct dir_space {
 enum err dir_space(const char *dir, struct dir_space *) MUST_CHECK;
 
 struct dir_limits { uint64_t cap_pct, floor_pct, floor_bytes; };
+/* Bytes that the journal may reach, going by what else fills the volume now. */
+uint64_t dir_capacity(const struct dir_space *, const struct dir_limits *);
 /* NULL while there is room, else what is short, for the log. */
 const char *dir_short(const struct dir_space *, const struct dir_limits *);
 /* Less than twice the floor or within a tenth of the cap: time to remove early. */

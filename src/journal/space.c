@@ -58,6 +58,16 @@ floor_of(const struct dir_space *s, const struct dir_limits *l)
 	return pct < l->floor_bytes ? pct : l->floor_bytes;
 }
 
+uint64_t
+dir_capacity(const struct dir_space *s, const struct dir_limits *l)
+{
+	uint64_t floor = floor_of(s, l);
+	uint64_t room = s->used + (s->free > floor ? s->free - floor : 0);
+	uint64_t cap = part(s->total, l->cap_pct);
+
+	return room < cap ? room : cap;
+}
+
 const char *
 dir_short(const struct dir_space *s, const struct dir_limits *l)
 {
