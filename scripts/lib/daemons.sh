@@ -16,6 +16,19 @@ wait_gone() {
 	done
 }
 
+# group_end PGID TEXT: ends what a leader that was killed left behind; nobody gets its
+# pid while a group bears it.
+group_end() {
+	local stat line field
+	for stat in /proc/[0-9]*/stat; do
+		read -r line 2>/dev/null <"$stat" || continue
+		read -ra field <<<"${line##*) }"	# state, parent, group ...
+		[ "${field[2]}" = "$1" ] || continue
+		stat=${stat%/stat}
+		! pid_checked "${stat#/proc/}" "$2" >/dev/null || kill -KILL "${stat#/proc/}"
+	done
+} 2>/dev/null
+
 daemon_pid() {		# NAME
 	pid_checked "$(as cat "$DATA/pid/$1" 2>/dev/null)" "$DATA/prog/sbin/$1 "
 }
@@ -40,8 +53,9 @@ daemon_stop() {		# NAME; longer than the daemons' own stop_timeout
 	elif pid=$(daemon_pid "$1"); then
 		kill -TERM "$pid"
 	fi
-	pid=$(daemon_pid "$1") || pid=0
-	wait_gone "$pid" "$DATA/prog/sbin/$1 " 45 || kill -KILL "-$pid"
+	pid=$(as cat "$DATA/pid/$1" 2>/dev/null)
+	wait_gone "$pid" "$DATA/prog/sbin/$1 " 45
+	group_end "$pid" "$DATA/prog/sbin/$1 "
 	[ -z "$sup" ] || wait_gone "$sup" "scripts/supervise $DATA $1 " 5
 }
 

@@ -21,6 +21,7 @@ nginx_start() {
 		nginx_port
 		return
 	fi
+	group_end "$(as cat "$DATA/nginx/nginx.pid" 2>/dev/null)" "nginx: "
 	for ((PORT = 8443; PORT < last; PORT++)); do
 		! port_taken "$PORT" || continue
 		as bash -c '. "$1/src/scripts/lib/nginx.sh" && nginx_render "$1/src/conf/nginx" "$1/nginx" "$1/sock" "127.0.0.1:$2"' \
