@@ -19,6 +19,8 @@ static const struct verb {
 	  "check the settings; show those in force, or write the example file", cmd_check_config },
 	{ "db", "migrate [--dry-run] [--json] [--conninfo CONNINFO]",
 	  "bring the schema in PostgreSQL up to this version", cmd_db },
+	{ "key", "new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE",
+	  "make a write key for a source; it is printed once", cmd_key },
 	{ "query", "[--json] SQL",
 	  "query the journal: table event, read-only", cmd_query },
 	{ "stats", "[--json]",

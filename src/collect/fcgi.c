@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "collect/record.h"
+#include "collect/reply.h"
 
 #define CHUNK	8192		/* libfcgi's own buffer */
 
@@ -105,6 +106,8 @@ read_params(char **envp, struct request *q)
 		{ "REMOTE_ADDR=", &q->client_ip }, { "HTTP_USER_AGENT=", &q->user_agent },
 		{ "REQUEST_ID=", &q->request_id }, { "HTTP_TRACEPARENT=", &q->traceparent },
 		{ "FOREBAY_LISTENER=", &q->listener },
+		{ "HTTP_AUTHORIZATION=", &q->authorization }, { "HTTP_X_API_KEY=", &q->x_api_key },
+		{ "HTTP_ORIGIN=", &q->origin }, { "HTTP_IDEMPOTENCY_KEY=", &q->idempotency_key },
 	};
 	size_t i, n;
 
@@ -227,22 +230,6 @@ fcgi_read(struct fcgi *f, struct buf *body, int64_t deadline, struct request *q)
 	return read_body(f, body, deadline, q);
 }
 
-static const char *
-reason(int status)
-{
-	static const struct { int status; const char *text; } reasons[] = {
-		{ 200, "OK" }, { 202, "Accepted" }, { 400, "Bad Request" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" },
-		{ 415, "Unsupported Media Type" }, { 503, "Service Unavailable" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	return "Error";
-}
-
 bool
 fcgi_answer(struct fcgi *f, const struct reply *r)
 {
@@ -251,13 +238,15 @@ fcgi_answer(struct fcgi *f, const struct reply *r)
 	int n;
 
 	n = snprintf(head, sizeof head, "Status: %d %s\r\nContent-Type: %s\r\n"
-	    "Content-Length: %zu\r\nCache-Control: no-store\r\n", r->status, reason(r->status),
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n", r->status, reply_title(r->status),
 	    r->type, r->body.n);
 	FCGX_PutStr(head, n, out);
 	if (r->allow) {
 		n = snprintf(head, sizeof head, "Allow: %s\r\n", r->allow);
 		FCGX_PutStr(head, n, out);
 	}
+	if (r->status == 401)
+		FCGX_PutS("WWW-Authenticate: Bearer\r\n", out);
 	if (r->retry_after > 0) {
 		n = snprintf(head, sizeof head, "Retry-After: %d\r\n", r->retry_after);
 		FCGX_PutStr(head, n, out);

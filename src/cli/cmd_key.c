@@ -1,0 +1,143 @@
+/*
+ * forebay key new SOURCE: makes a write key, prints it once, appends its digest.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sha256.h"
+#include "cli/cmd.h"
+
+#define RANDOM_BYTES	32
+#define PREFIX		"fbk_"		/* so that scanners for leaked secrets know one */
+
+/* PREFIX and base64url without padding: safe in headers, URLs and shells. */
+static bool
+make_key(char out[64])
+{
+	unsigned char raw[RANDOM_BYTES], b64[48];
+	char *p;
+
+	if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
+		return false;
+	EVP_EncodeBlock(b64, raw, sizeof raw);
+	snprintf(out, 64, PREFIX "%s", (char *)b64);
+	for (p = out; *p; p++)
+		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+	p = strchr(out, '=');
+	if (p)
+		*p = '\0';
+	return true;
+}
+
+static bool
+digest_hex(const char *key, char out[2 * SHA256_BYTES + 1])
+{
+	struct sha256 *sha;
+	uint8_t sum[SHA256_BYTES];
+	bool good = sha256_new(&sha) == ERR_OK;
+	size_t i;
+
+	if (good) {
+		sha256_begin(sha);
+		sha256_put(sha, slice_str(key));
+		good = sha256_end(sha, sum) == ERR_OK;
+		sha256_free(&sha);
+	}
+	for (i = 0; good && i < SHA256_BYTES; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+	return good;
+}
+
+/* One write(2) to the end of the file: two commands at once make two whole lines. */
+static bool
+append(const char *path, const char *line)
+{
+	size_t n = strlen(line);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	bool good;
+
+	if (fd < 0)
+		return false;
+	good = write(fd, line, n) == (ssize_t)n && fsync(fd) == 0;
+	return close(fd) == 0 && good;
+}
+
+static bool
+is_word(const char *s)
+{
+	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#");
+}
+
+static int
+usage(void)
+{
+	fputs("usage: forebay key new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE\n", stderr);
+	return EX_USAGE;
+}
+
+struct wish { const char *source, *name, *origins; bool json; };
+
+static bool
+parse(int argc, char **argv, struct wish *w)
+{
+	int i;
+
+	if (argc < 3 || strcmp(argv[1], "new") != 0)
+		return false;
+	for (i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			w->json = true;
+		else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
+			w->name = argv[++i];
+		else if (strcmp(argv[i], "--origins") == 0 && i + 1 < argc)
+			w->origins = argv[++i];
+		else if (!w->source && argv[i][0] != '-')
+			w->source = argv[i];
+		else
+			return false;
+	}
+	return w->source && is_word(w->source) && (!w->name || is_word(w->name)) &&
+	    (!w->origins || (strlen(w->origins) < 1024 && !strpbrk(w->origins, " \t\r\n#")));
+}
+
+int
+cmd_key(const struct conf *conf, int argc, char **argv)
+{
+	struct wish w = { .source = NULL };
+	char key[64], digest[2 * SHA256_BYTES + 1], name[256], day[CLOCK_TEXT], line[2048];
+
+	if (!parse(argc, argv, &w))
+		return usage();
+	if (conf->collect_keys[0] == '\0') {
+		fputs("collect.keys is not set: keys are off; set it to a file, for example\n"
+		    "/etc/forebay/keys, and say this again\n", stderr);
+		return EX_CONFIG;
+	}
+	if (!make_key(key) || !digest_hex(key, digest))
+		return EX_OSERR;
+	snprintf(name, sizeof name, "%s-%s", w.source,
+	    clock_day_text(clock_day(clock_us()), day));
+	if (w.name)
+		snprintf(name, sizeof name, "%s", w.name);
+	snprintf(line, sizeof line, "%s %s %s%s%s\n", digest, name, w.source,
+	    w.origins ? " " : "", w.origins ? w.origins : "");
+	if (!append(conf->collect_keys, line)) {
+		fprintf(stderr, "%s: %s\n", conf->collect_keys, strerror(errno));
+		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+	}
+	if (w.json)
+		printf("{\"key\":\"%s\",\"name\":\"%s\",\"source\":\"%s\"}\n", key, name, w.source);
+	else
+		printf("%s\n", key);
+	fprintf(stderr, "the key is shown this once; %s holds its digest, in force within a second\n",
+	    conf->collect_keys);
+	return EX_OK;
+}

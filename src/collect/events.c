@@ -1,0 +1,284 @@
+#include "collect/events.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "collect/param.h"
+#include "collect/reply.h"
+#include "event/context.h"
+#include "event/decode.h"
+#include "event/inflate.h"
+
+#define CONTEXT_MAX	8192
+#define REJECTION_BYTES	(16 * 1024)	/* kept of what was refused */
+#define REJECTIONS_A_REQUEST 20
+#define IDEMPOTENCY_MAX	255
+
+struct events {
+	const struct conf *conf;
+	struct stat_slot *stat;
+	struct uuid_source *ids;
+	struct decoder *decoder;
+	struct sha256 *sha256;
+	struct buf inflated, context, reject_context;
+	enum context_ip ip;
+	int64_t minute_ms;		/* rejections: when the minute began */
+	uint64_t kept;			/* in it */
+};
+
+/* One request on its way. */
+struct post {
+	struct events *ev;
+	struct store *store;
+	const struct request *q;
+	const struct key *key;		/* NULL: keys are off */
+	bool sync;
+	struct slice body;		/* JSON text */
+	int64_t received_at;
+	const struct decoded *found;
+};
+
+enum err
+events_new(struct events **out, const struct conf *conf, struct stat_slot *stat,
+	   struct uuid_source *ids)
+{
+	struct events *ev = calloc(1, sizeof *ev);
+	const struct limits limits = {
+		.event_bytes = conf->collect_event_bytes,
+		.events = conf->collect_events,
+		.depth = (unsigned)conf->collect_depth,
+	};
+
+	*out = ev;
+	if (!ev)
+		return ERR_NOMEM;
+	ev->conf = conf;
+	ev->stat = stat;
+	ev->ids = ids;
+	ev->ip = context_ip_parse(conf->collect_client_ip);
+	buf_init(&ev->inflated, conf->collect_inflated_bytes);
+	buf_init(&ev->context, CONTEXT_MAX);
+	buf_init(&ev->reject_context, CONTEXT_MAX + 128);
+	if (decoder_new(&ev->decoder, &limits) == ERR_OK && sha256_new(&ev->sha256) == ERR_OK)
+		return ERR_OK;
+	events_free(out);
+	return ERR_NOMEM;
+}
+
+void
+events_free(struct events **evp)
+{
+	struct events *ev = *evp;
+
+	if (!ev)
+		return;
+	decoder_free(&ev->decoder);
+	sha256_free(&ev->sha256);
+	buf_fini(&ev->inflated);
+	buf_fini(&ev->context);
+	buf_fini(&ev->reject_context);
+	free(ev);
+	*evp = NULL;
+}
+
+static enum refusal
+authorize(struct post *p, const struct keys *keys)
+{
+	const struct credentials c = {
+		.authorization = p->q->authorization, .x_api_key = p->q->x_api_key,
+		.query = p->q->query, .origin = p->q->origin,
+	};
+
+	return keys ? keys_check(keys, p->ev->sha256, &c, &p->key) : REFUSE_NONE;
+}
+
+/* The body as JSON text: as it came, or inflated. gzip is known by its first bytes
+ * or by the header, for clients say either without the other. */
+static enum refusal
+undo_encoding(struct post *p)
+{
+	struct slice e = p->q->content_encoding;
+	bool said = slice_is(e, "gzip") || slice_is(e, "x-gzip");
+
+	p->body = p->q->body;
+	if (!said && e.n > 0 && !slice_is(e, "identity"))
+		return REFUSE_ENCODING;
+	if (!inflate_is_gzip(p->body))
+		return said && p->body.n > 0 ? REFUSE_INVALID_GZIP : REFUSE_NONE;
+	switch (inflate_gzip(p->q->body, &p->ev->inflated)) {
+	case ERR_OK:
+		p->body = buf_slice(&p->ev->inflated);
+		return REFUSE_NONE;
+	case ERR_TOOBIG:
+		return REFUSE_INFLATED_TOO_LARGE;
+	case ERR_NOMEM:
+		return REFUSE_UNAVAILABLE;
+	default:
+		return REFUSE_INVALID_GZIP;
+	}
+}
+
+static enum refusal
+make_context(struct post *p)
+{
+	const struct context c = {
+		.protocol = "native", .client_ip = p->q->client_ip, .user_agent = p->q->user_agent,
+		.request_id = p->q->request_id, .traceparent = p->q->traceparent,
+	};
+
+	buf_reset(&p->ev->context);
+	context_json(&p->ev->context, &c, p->ev->ip);
+	return p->ev->context.failed ? REFUSE_UNAVAILABLE : REFUSE_NONE;
+}
+
+static enum refusal
+decode(struct post *p)
+{
+	struct slice idem = p->q->idempotency_key;
+	const struct decode_request r = {
+		.received_at = p->received_at,
+		.key = p->key ? slice_str(p->key->name) : SLICE(""),
+		.source = p->key ? slice_str(p->key->source) : (struct slice){ NULL, 0 },
+		.context = buf_slice(&p->ev->context),
+		/* nginx passes a header that is not there as an empty one */
+		.idempotency_key = idem.n > 0 ? idem : (struct slice){ NULL, 0 },
+		.ids = p->ev->ids,
+	};
+
+	if (decode_native(p->ev->decoder, p->body, &r, &p->found) != ERR_OK)
+		return REFUSE_UNAVAILABLE;
+	if (p->sync && p->found->n_rows + p->found->n_refused > p->ev->conf->collect_sync_events)
+		return REFUSE_TOO_MANY_EVENTS;
+	return p->found->whole;
+}
+
+/* Everything that can be said of a request before anything is stored. */
+static enum refusal
+prepare(struct post *p, const struct keys *keys)
+{
+	struct slice idem = p->q->idempotency_key;
+	enum refusal why = authorize(p, keys);
+
+	if (why == REFUSE_NONE)
+		why = p->q->bad;
+	if (why == REFUSE_NONE && !store_ready(p->store))
+		why = REFUSE_UNAVAILABLE;
+	if (why == REFUSE_NONE && idem.n > IDEMPOTENCY_MAX)
+		why = REFUSE_IDEMPOTENCY_KEY;
+	if (why == REFUSE_NONE)
+		why = make_context(p);
+	if (why == REFUSE_NONE)
+		why = undo_encoding(p);
+	return why == REFUSE_NONE ? decode(p) : why;
+}
+
+/* Is there room for one more rejection this minute? */
+static bool
+may_keep(struct events *ev)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now - ev->minute_ms >= 60000) {
+		ev->minute_ms = now;
+		ev->kept = 0;
+	}
+	if (ev->kept >= ev->conf->collect_rejections_per_min)
+		return false;
+	ev->kept++;
+	return true;
+}
+
+/* The request's context with the place of what was refused. */
+static struct slice
+place(struct events *ev, size_t index, size_t offset)
+{
+	struct buf *b = &ev->reject_context;
+
+	buf_reset(b);
+	buf_put(b, ev->context.p, ev->context.n - 1);	/* without its brace */
+	buf_printf(b, ",\"index\":%zu,\"offset\":%zu}", index, offset);
+	return buf_slice(b);
+}
+
+/* Keeps one refused piece of input. If it cannot be kept the turn fails, and the
+ * client sends again: nothing is lost by it. */
+static void
+keep(struct post *p, enum refusal why, struct slice raw, size_t index, size_t offset)
+{
+	struct row r = {
+		.kind = ROW_REJECTION, .received_at = p->received_at, .time = CLOCK_UNSET,
+		.key = p->key ? slice_str(p->key->name) : SLICE(""),
+		.source = p->key ? slice_str(p->key->source) : (struct slice){ NULL, 0 },
+		.reason = slice_str(refusals[why].code),
+		.payload = { raw.p ? raw.p : "", raw.n < REJECTION_BYTES ? raw.n : REJECTION_BYTES },
+	};
+
+	if (!store_ready(p->store) || !may_keep(p->ev))
+		return;
+	r.fingerprint = uuid_v7(p->ev->ids, p->received_at);
+	r.context = place(p->ev, index, offset);
+	if (store_append(p->store, &r, 1) == ERR_OK)
+		stat_add(p->ev->stat, STAT_collect_rejections_kept_total, 1);
+}
+
+static void
+keep_refused(struct post *p)
+{
+	const struct decoded *d = p->found;
+	size_t i, n = d->n_refused < REJECTIONS_A_REQUEST ? d->n_refused : REJECTIONS_A_REQUEST;
+
+	stat_add(p->ev->stat, STAT_collect_events_rejected_total, d->n_refused);
+	for (i = 0; i < n; i++)
+		keep(p, d->errors[i].code, d->errors[i].raw, d->errors[i].index, d->errors[i].offset);
+}
+
+/* A refusal of the whole request. The bodies of strangers are never kept, and
+ * those of requests that shall be sent again need not be. */
+static void
+refuse_request(struct post *p, enum refusal why, struct reply *reply)
+{
+	const struct decoded *d = p->found && p->found->whole == why ? p->found : NULL;
+	int status = refusals[why].status;
+
+	if (status != 401 && status != 403 && status != 503 && make_context(p) == REFUSE_NONE) {
+		stat_add(p->ev->stat, STAT_collect_events_rejected_total, 1);
+		keep(p, why, p->body.p ? p->body : p->q->body, 0, d ? d->whole_offset : 0);
+	}
+	reply_problem(reply, why, d);
+}
+
+static void
+store(struct post *p, struct reply *reply)
+{
+	const struct decoded *d = p->found;
+
+	if (store_append(p->store, d->rows, d->n_rows) != ERR_OK)
+		reply_problem(reply, REFUSE_UNAVAILABLE, NULL);
+	else if (p->sync)
+		reply_created(reply, store_segment(p->store), d);
+	else
+		reply_accepted(reply, store_segment(p->store), d);
+}
+
+void
+events_post(struct events *ev, struct store *st, const struct keys *keys, const struct request *q,
+	    struct reply *reply)
+{
+	struct post p = {
+		.ev = ev, .store = st, .q = q, .received_at = clock_us(),
+		.sync = slice_is(query_param(q->query, "mode"), "sync"),
+	};
+	enum refusal why = prepare(&p, keys);
+
+	if (why != REFUSE_NONE) {
+		refuse_request(&p, why, reply);
+		return;
+	}
+	if (p.sync && p.found->n_refused > 0)
+		reply_refused(reply, p.found, p.body);
+	else if (p.found->n_rows == 0)
+		reply_problem(reply, p.found->errors[0].code, p.found);
+	else
+		store(&p, reply);
+	keep_refused(&p);
+}
