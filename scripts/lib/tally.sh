@@ -4,10 +4,11 @@
 RESULTS=$WORK/results
 : >"$RESULTS"
 
-# tally_tests DIR SINCE LABEL: what automake's harness wrote in DIR since then
+# tally_tests DIR SINCE LABEL: what automake's harness wrote in DIR since then. It
+# leaves a .trs and a .log of each test; names are in the latter only.
 tally_tests() {
-	find "$1" -name '*.trs' -newer "$2" -exec sed -n 's/^:test-result: //p' {} + |
-	    sed "s|\$|  ($3)|" >>"$RESULTS"
+	find "$1" -name '*.trs' -newer "$2" -printf '%p\n' | sed 's/\.trs$/.log/' |
+	    xargs -r -d '\n' sed -nE "s|^((X?PASS\|X?FAIL\|SKIP\|ERROR)): (.*)|\1 \3  ($3)|p" >>"$RESULTS"
 }
 
 tally_step() {		# NAME STATUS
