@@ -206,6 +206,7 @@ count(const struct shipped *s)
 	stat_add(g.stat, STAT_flush_rows_loaded_total, s->loaded);
 	stat_add(g.stat, STAT_flush_rows_duplicate_total, s->duplicates);
 	stat_add(g.stat, STAT_flush_rows_quarantined_total, s->quarantined);
+	stat_add(g.stat, STAT_flush_rows_rejected_total, s->rejected);
 	stat_add(g.stat, STAT_flush_batches_total, s->batches);
 	stat_add(g.stat, STAT_flush_attempts_failed_total, s->failed);
 }
@@ -237,8 +238,7 @@ flush(void)
 		failed(e, g.ship.errmsg);
 		return;
 	}
-	if (g.batch.n > 0 || g.failures > 0)
-		went_well();
+	went_well();
 	if (full)
 		g.next_flush = start;
 }
