@@ -19,8 +19,9 @@
 #define SECONDS		"5"	/* connect_timeout for each host unless the connection string has one */
 #define SYN_RETRIES	2	/* a host that swallows packets is given up after 7 s */
 
-/* Timeouts end what a dead or frozen client holds; hash and merge joins would read
- * whole partitions to look up a batch. */
+/* Timeouts end what a dead or frozen client holds. Hash and merge joins would read
+ * whole partitions to look up a batch; without seqscan costs look high enough to be
+ * worth compiling. */
 static const char session_sql[] =
 	"SET search_path = pg_catalog, pg_temp;"
 	"SET lock_timeout = '10s';"
@@ -29,6 +30,7 @@ static const char session_sql[] =
 	"SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
 	"SET tcp_user_timeout = 60000;"
 	"SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;"
+	"SET jit = off;"
 	"SELECT set_config('synchronous_commit',"
 	" CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END,"
 	" false)";

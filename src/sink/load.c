@@ -30,7 +30,7 @@ refused(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fat
 	size_t i;
 
 	memcpy(r->refused.sqlstate, p->sqlstate, sizeof p->sqlstate);
-	snprintf(r->refused.message, sizeof r->refused.message, "%.511s", p->base.errmsg);
+	snprintf(r->refused.message, sizeof r->refused.message, "%s", p->primary);
 	r->refused.row = SIZE_MAX;
 	for (i = 0; nth > 0 && i < b->n_rows; i++)
 		if (fate[i] == (uint8_t)sent && --nth == 0)

@@ -23,6 +23,7 @@ struct pg {
 	char owner_dsn[512];		/* for messages: how a person reaches this database */
 	bool warned;			/* the server sent a WARNING since this was cleared */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
+	char primary[300];		/* and its message without detail, which may hold data */
 	struct uuid database;
 	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
 	struct buf out;			/* COPY data on its way */

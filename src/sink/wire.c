@@ -171,8 +171,9 @@ pg_result_err(struct pg *p, const PGresult *res, const char *what)
 	snprintf(p->sqlstate, sizeof p->sqlstate, "%s", state ? state : "");
 	if (!state)
 		return lost(p);
+	snprintf(p->primary, sizeof p->primary, "%s", message ? message : "?");
 	advise(p, advice, sizeof advice);
-	pg_fail(p, ERR_OK, "%s: %.300s (%s)%s", what, message ? message : "?", state, advice);
+	pg_fail(p, ERR_OK, "%s: %s (%s)%s", what, p->primary, state, advice);
 	if (strcmp(state, "23514") == 0 && (!constraint || !*constraint))
 		snprintf(p->sqlstate, sizeof p->sqlstate, PG_NO_PARTITION);
 	return state_err(state);
