@@ -42,6 +42,7 @@ static struct flusher {
 	struct ship ship;
 	int signals, lock;
 	bool connected, hang_up, stopping;
+	bool stuck;			/* it takes a person to go on */
 	int64_t stop_by;		/* all times by clock_mono_ms() */
 	int64_t next_house, next_flush, next_maintain, next_try, next_ping, ping_ms;
 	unsigned failures;
@@ -125,9 +126,10 @@ pause_ms(void)
 /* --- what goes wrong, and right again ------------------------------------------------- */
 
 static void
-set_alarm(bool on)
+set_stuck(bool stuck)
 {
-	stat_set(g.stat, STAT_flush_alarm, on || g.tracker.errmsg[0]);
+	g.stuck = stuck;
+	stat_set(g.stat, STAT_flush_alarm, stuck || g.tracker.errmsg[0]);
 }
 
 static void
@@ -153,7 +155,7 @@ failed(enum err e, const char *text)
 	if (e != ERR_FULL)		/* the quarantine's cap: PostgreSQL itself is well */
 		g.connected = false;
 	stat_set(g.stat, STAT_flush_connected, g.connected);
-	set_alarm(alarm);
+	set_stuck(alarm);
 	complain(&g.sink_says, alarm ? LOG_ERROR : LOG_WARNING, alarm ? "flush.alarm" : "flush.wait", text);
 }
 
@@ -162,7 +164,7 @@ went_well(void)
 {
 	g.failures = 0;
 	stat_set(g.stat, STAT_flush_connected, 1);
-	set_alarm(false);
+	set_stuck(false);
 	if (g.sink_says.text[0]) {
 		log_info("flush.recovered", "batches are taken again");
 		g.sink_says.text[0] = '\0';
@@ -256,10 +258,9 @@ look_around(void)
 		return;
 	g.next_house = now + HOUSE_MS;
 	tracker_keep_house(&g.tracker);
-	if (g.tracker.errmsg[0]) {
+	if (g.tracker.errmsg[0])
 		complain(&g.tracker_says, LOG_ERROR, "flush.alarm", g.tracker.errmsg);
-		set_alarm(true);
-	}
+	set_stuck(g.stuck);
 }
 
 /* Settings are read by the new program: a reload is a new start in the same process. */
@@ -280,11 +281,13 @@ reload(char **argv, const struct conf_args *args)
 	log_error("flush.reload", "%s: %s", argv[0], strerror(errno));
 }
 
-/* Told to stop, and nothing is left as far as was ever known? */
+/* Told to stop, and nothing is left as far as was ever known, or nothing helps. */
 static bool
 finished(void)
 {
-	return g.stopping && g.tracker.epoch > 0 && tracker_pending(&g.tracker) == 0;
+	if (!g.stopping)
+		return false;
+	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker) == 0);
 }
 
 static int64_t
