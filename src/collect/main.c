@@ -12,6 +12,8 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/stat.h"
+#include "collect/handover.h"
+#include "collect/keys.h"
 #include "collect/listen.h"
 #include "collect/master.h"
 #include "collect/worker.h"
@@ -21,13 +23,16 @@
 static struct stat_file stats;
 
 static const char usage[] =
-	"usage: forebayd [-c FILE] [-o SECTION.KEY=VALUE]...\n"
+	"usage: forebayd [-t] [-c FILE] [-o SECTION.KEY=VALUE]...\n"
 	"       forebayd --version | --help\n"
-	"Collects events from nginx into the journal. See forebayd(8).\n";
+	"Collects events from nginx into the journal. -t: only say whether it would start.\n"
+	"SIGHUP reads settings and program anew, SIGTERM drains. See forebayd(8).\n";
 
-static void
+/* Returns whether -t was there. */
+static bool
 parse_args(int argc, char **argv, struct conf_args *args)
 {
+	bool test = false;
 	int opt;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -38,8 +43,10 @@ parse_args(int argc, char **argv, struct conf_args *args)
 		fputs(usage, stdout);
 		exit(EX_OK);
 	}
-	while ((opt = getopt(argc, argv, "c:o:")) != -1)
-		if (!conf_arg(args, opt, optarg)) {
+	while ((opt = getopt(argc, argv, "tc:o:")) != -1)
+		if (opt == 't') {
+			test = true;
+		} else if (!conf_arg(args, opt, optarg)) {
 			fputs(usage, stderr);
 			exit(EX_USAGE);
 		}
@@ -47,6 +54,7 @@ parse_args(int argc, char **argv, struct conf_args *args)
 		fputs(usage, stderr);
 		exit(EX_USAGE);
 	}
+	return test;
 }
 
 /* Runs in a child of the master. */
@@ -83,6 +91,20 @@ check_journal(const struct conf *conf)
 		fatal(EX_CONFIG, "journal.dir", errmsg);
 }
 
+/* Keys that cannot be read would make every worker fail. */
+static void
+check_keys(const struct conf *conf)
+{
+	struct keys *keys;
+	char errmsg[256];
+
+	if (conf->collect_keys[0] == '\0')
+		return;
+	if (keys_load(&keys, conf->collect_keys, errmsg) != ERR_OK)
+		fatal(EX_CONFIG, "collect.keys", errmsg);
+	keys_free(&keys);
+}
+
 /* Slots for two generations, and for a reload that asks for more workers. */
 static uint32_t
 slots(const struct conf *conf)
@@ -95,29 +117,46 @@ slots(const struct conf *conf)
 	return most < 8 ? 16 : most > 256 ? 512 : most * 2;
 }
 
+/* The socket: from the former self, from systemd, or made. */
+static void
+open_socket(struct master_args *m, struct handover *before)
+{
+	char errmsg[256] = "";
+
+	if (handover_take(before))
+		m->listen_fd = before->listen_fd;
+	else if (listen_open(m->conf->collect_socket, &m->listen_fd, errmsg) != ERR_OK)
+		fatal(EX_CANTCREAT, "collect.socket", errmsg);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct conf_args conf_args = { .path = NULL };
-	struct master_args m = { .conf_args = &conf_args, .work = work, .stats = &stats };
-	char errmsg[256] = "";
+	static struct handover before;
+	struct master_args m = { .work = work, .stats = &stats, .before = &before };
+	struct conf *conf;
+	bool test;
 	int status;
 
-	parse_args(argc, argv, &conf_args);
-	m.conf = conf_load_or_exit(&conf_args);
-	log_init("forebayd", log_level_parse(m.conf->log_level));
+	handover_init(argv);
+	test = parse_args(argc, argv, &conf_args);
+	m.conf = conf = conf_load_or_exit(&conf_args);
+	log_init("forebayd", log_level_parse(conf->log_level));
 	umask(0027);
-	if (listen_peer_uid(m.conf->collect_peer, &m.peer) != ERR_OK)
+	if (listen_peer_uid(conf->collect_peer, &m.peer) != ERR_OK)
 		fatal(EX_CONFIG, "collect.peer", "there is no such user");
-	check_journal(m.conf);
-	if (stat_create(&stats, m.conf->run_dir, STAT_COLLECT_FILE, slots(m.conf)) != ERR_OK)
-		fatal(EX_CANTCREAT, m.conf->run_dir, "the counters' file cannot be made");
-	if (listen_open(m.conf->collect_socket, &m.listen_fd, errmsg) != ERR_OK)
-		fatal(EX_CANTCREAT, "collect.socket", errmsg);
+	check_journal(conf);
+	check_keys(conf);
+	if (test)
+		return EX_OK;
+	if (stat_create(&stats, conf->run_dir, STAT_COLLECT_FILE, slots(conf)) != ERR_OK)
+		fatal(EX_CANTCREAT, conf->run_dir, "the counters' file cannot be made");
+	open_socket(&m, &before);
 	log_info("start", "version=%s socket=%s journal=%s", PACKAGE_VERSION,
-	    m.conf->collect_socket, m.conf->journal_dir);
+	    conf->collect_socket, conf->journal_dir);
 	status = master_run(&m);
-	conf_free(&m.conf);
+	conf_free(&conf);
 	stat_close(&stats);
 	return status;
 }

@@ -43,6 +43,16 @@ struct master {
 	int64_t watchdog_ms, watchdog_at_ms;
 };
 
+static int
+open_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static unsigned
 workers_wanted(const struct conf *c)
 {
@@ -210,22 +220,40 @@ kill_stuck(struct master *m, int64_t now)
 static void
 reload(struct master *m)
 {
-	struct conf *fresh;
-	char errmsg[512];
+	struct handover h = { .listen_fd = m->a->listen_fd };
+	unsigned i;
 
-	if (conf_load(&fresh, m->a->conf_args->path, m->a->conf_args->flags, m->a->conf_args->n,
-		errmsg) != ERR_OK) {
-		log_error("reload.refused", "cause=\"%s\" keeping=\"the settings in force\"", errmsg);
+	if (!handover_test()) {
+		log_error("reload.refused", "keeping=\"what runs\" see=\"the lines above\"");
 		return;
 	}
-	conf_free(&m->a->conf);
-	m->a->conf = fresh;
-	m->want = workers_wanted(fresh);
-	if (m->want > m->n_slots / 2)
-		m->want = m->n_slots / 2;
+	for (i = 0; i < m->n_slots; i++)
+		if (m->children[i].pid)
+			h.children[h.n++] = (struct handover_child){ m->children[i].pid, i };
+	log_info("reload", "workers=%u", h.n);
+	notify("RELOADING=1");
+	close(m->signals);
+	handover_exec(&h);
+	log_error("reload.failed", "cause=\"%s\"", strerror(errno));
+	notify("READY=1");
+	m->signals = open_signals();
+}
+
+/* Workers of the former self go on until the new ones are ready. */
+static void
+adopt(struct master *m, const struct handover *h, int64_t now)
+{
+	unsigned i, slot;
+
+	for (i = 0; i < h->n; i++) {
+		slot = h->children[i].slot;
+		if (slot >= m->n_slots)
+			continue;	/* it leaves by itself: its master's program has changed shape */
+		m->children[slot] = (struct child){ .pid = h->children[i].pid, .started_ms = now };
+		m->a->stats->slots[slot].pid = (int32_t)h->children[i].pid;
+		m->a->stats->slots[slot].heartbeat_ms = now;
+	}
 	m->generation++;
-	m->spawn_at_ms = 0;
-	log_info("reload", "workers=%u", m->want);
 }
 
 static void
@@ -278,18 +306,15 @@ master_run(struct master_args *a)
 {
 	static struct master m;
 	struct pollfd p;
-	sigset_t all;
 	int64_t now;
 
 	m = (struct master){ .a = a, .want = workers_wanted(a->conf), .n_slots = a->stats->n };
 	CHECK(m.n_slots <= MAX_WORKERS && m.n_slots >= 2 * m.want);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	m.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	m.signals = open_signals();
 	if (m.signals < 0)
 		return EX_OSERR;
+	adopt(&m, a->before, clock_mono_ms());
 	m.watchdog_ms = notify_watchdog_ms();
-	p = (struct pollfd){ .fd = m.signals, .events = POLLIN };
 	for (;;) {
 		now = clock_mono_ms();
 		read_signals(&m, now);
@@ -299,6 +324,7 @@ master_run(struct master_args *a)
 		retire_old(&m, now);
 		kill_stuck(&m, now);
 		tell_systemd(&m, now);
+		p = (struct pollfd){ .fd = m.signals, .events = POLLIN };
 		poll(&p, 1, POLL_MS);
 	}
 	close(m.signals);

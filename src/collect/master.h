@@ -9,20 +9,22 @@
 
 #include "base/conf.h"
 #include "base/stat.h"
+#include "collect/handover.h"
 
 struct master_args {
-	struct conf *conf;		/* the master's; replaced on SIGHUP */
-	const struct conf_args *conf_args;	/* how to load it again */
+	const struct conf *conf;
 	int listen_fd;
 	uid_t peer;
 	/* What a worker does, in its own process; the result is its exit status. */
 	int (*work)(const struct conf *, unsigned slot, int listen_fd, uid_t peer, pid_t master);
 	struct stat_file *stats;	/* slots for two generations of workers */
+	const struct handover *before;	/* workers of this process's former self; may be none */
 };
 
 /*
- * SIGTERM, SIGINT: drain and stop. SIGHUP: read the settings anew and roll the
- * workers, new ones ready before old ones retire. Returns the exit status.
+ * SIGTERM, SIGINT: drain and stop. SIGHUP: run the program anew (handover.h), which
+ * rolls the workers: new ones are ready before old ones retire. A program that
+ * would not start is not run. Returns the exit status.
  */
 int master_run(struct master_args *);
 

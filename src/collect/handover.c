@@ -1,0 +1,108 @@
+#include "collect/handover.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define VARIABLE	"FOREBAYD_HANDOVER"	/* "FD SLOT:PID SLOT:PID ..." */
+#define TEST_MS		10000
+#define ARGS_MAX	256
+
+static char program[4096];
+static char **arguments;
+
+void
+handover_init(char **argv)
+{
+	ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+	char *deleted;
+
+	arguments = argv;
+	program[n > 0 ? n : 0] = '\0';
+	deleted = strstr(program, " (deleted)");	/* replaced while it ran */
+	if (deleted)
+		*deleted = '\0';
+}
+
+bool
+handover_take(struct handover *h)
+{
+	const char *s = getenv(VARIABLE);
+	int used;
+
+	h->n = 0;
+	if (!s || sscanf(s, "%d%n", &h->listen_fd, &used) != 1 ||
+	    fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC) != 0)
+		return false;
+	for (s += used; h->n < HANDOVER_MAX; s += used, h->n++)
+		if (sscanf(s, " %u:%d%n", &h->children[h->n].slot, &h->children[h->n].pid, &used) != 2)
+			break;
+	unsetenv(VARIABLE);
+	return true;
+}
+
+/* The command line with -t behind the program's name; NULL: too long. */
+static char **
+test_arguments(void)
+{
+	static char *args[ARGS_MAX], test[] = "-t";
+	size_t n = 0;
+
+	args[0] = arguments[0];
+	args[1] = test;
+	while (arguments[n] && n < ARGS_MAX - 2)
+		n++;
+	if (arguments[n])
+		return NULL;
+	if (n > 0)
+		memcpy(args + 2, arguments + 1, n * sizeof *args);	/* with the NULL */
+	return args;
+}
+
+bool
+handover_test(void)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int64_t deadline = clock_mono_ms() + TEST_MS;
+	char **args = test_arguments();
+	pid_t pid = args ? fork() : -1;
+	int status;
+
+	if (pid == 0) {
+		execv(program, args);
+		_exit(127);
+	}
+	while (pid > 0) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		if (clock_mono_ms() > deadline)
+			kill(pid, SIGKILL);
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+void
+handover_exec(const struct handover *h)
+{
+	struct buf b;
+	unsigned i;
+
+	buf_init(&b, 64 * 1024);
+	buf_printf(&b, "%d", h->listen_fd);
+	for (i = 0; i < h->n; i++)
+		buf_printf(&b, " %u:%d", h->children[i].slot, h->children[i].pid);
+	if (!b.failed && setenv(VARIABLE, b.p, 1) == 0 && fcntl(h->listen_fd, F_SETFD, 0) == 0)
+		execv(program, arguments);
+	fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC);
+	unsetenv(VARIABLE);
+	buf_fini(&b);
+}
