@@ -66,6 +66,8 @@ daemon_said() {		# NAME: the end of its log, for a failure's message
 conf_write() {
 	as sh -c 'umask 077; cat >"$1.new" && mv "$1.new" "$1"' conf "$DATA/conf/forebay.conf" <<-END
 		[collect]
+		# write keys are off: this is for trying forebay, not for a network
+		keys =
 		socket = $DATA/sock/forebay.sock
 		peer = $ME
 		[journal]

@@ -285,6 +285,7 @@ world() {
 	J=$W/journal
 	cat >"$W/forebay.conf" <<-END
 		[collect]
+		keys =
 		socket = $W/run/forebay.sock
 		peer = $USER_NAME
 		workers = 2
