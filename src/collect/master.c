@@ -21,7 +21,7 @@
 #define STUCK_MS	60000		/* without a turn; a slow fsync is not stuck */
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	30000
-#define LIVED_MS	10000		/* who lived this long died of something new */
+#define LIVED_MS	1000		/* who lived this long is replaced at once */
 #define MAX_WORKERS	512		/* two generations of the most there can be */
 
 struct child {
@@ -193,7 +193,8 @@ reaped(struct master *m, pid_t pid, int status, int64_t now)
 		stat_add(&m->a->stats->slots[i], STAT_collect_worker_deaths_total, 1);
 		if (now - c->started_ms > LIVED_MS)
 			m->backoff_ms = 0;
-		back_off(m, now);
+		else
+			back_off(m, now);
 	}
 	*c = (struct child){ .pid = 0 };
 }
