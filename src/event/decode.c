@@ -107,12 +107,13 @@ static void
 read_attribute(struct decoder *d, enum attribute a, struct slice *out)
 {
 	size_t at = d->member[a];
-	struct slice rest = { d->body.p + at, d->end - at };
+	struct slice rest;
 	enum refusal why;
 
 	*out = (struct slice){ 0 };
 	if (at == NOWHERE)
 		return;
+	rest = (struct slice){ d->body.p + at, d->end - at };
 	why = attribute_value(rest, a == ATTR_ID, &d->text, out);
 	/* a time that is too long is a time that cannot be parsed */
 	if (why != REFUSE_NONE && a == ATTR_TIME)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_INPUT_MIN	65536
+#define POOL_INPUT_MIN	16384
 #define POOL_FIXED	32768	/* handle, lexer, first blocks, headers */
 
 /* In front of every block; keeps what follows aligned for any type. */
