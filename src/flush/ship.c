@@ -14,6 +14,7 @@ struct course {
 	size_t from;		/* rows before it are committed */
 	size_t suspect_end;	/* a row in [from, suspect_end) was refused; 0: none known */
 	size_t hint;		/* the row the server named, or SIZE_MAX */
+	size_t alone;		/* the row that failed alone, or SIZE_MAX */
 };
 
 void
@@ -106,10 +107,12 @@ step(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct 
 
 	batch_slice(b, c->from, n, &slice);
 	e = sink->ops->attempt(sink, &slice, mode, NULL, 0, quarantine_room(s), &r);
-	if (e == ERR_INVALID && n == 1) {
+	/* refused alone twice in a row: then it is the row, and not the moment */
+	if (e == ERR_INVALID && n == 1 && c->alone == c->from) {
 		out->failed++;
 		e = quarantine(s, sink, &slice, &r, &after);
 		r = after;
+		c->suspect_end = 0;
 	}
 	switch (e) {
 	case ERR_OK:
@@ -123,8 +126,10 @@ step(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct 
 		out->failed++;
 		return ERR_OK;
 	case ERR_INVALID:
-		if (n == 1)
+		if (n == 1 && c->alone == c->from)
 			break;
+		if (n == 1)
+			c->alone = c->from;
 		c->suspect_end = c->from + n;
 		c->hint = r.refused.row == SIZE_MAX ? SIZE_MAX : c->from + r.refused.row;
 		out->failed++;
@@ -146,7 +151,7 @@ step(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct 
 enum err
 ship(struct ship *s, struct sink *sink, const struct batch *b, struct shipped *out)
 {
-	struct course c = { 0, 0, SIZE_MAX };
+	struct course c = { 0, 0, SIZE_MAX, SIZE_MAX };
 	enum err e = ERR_OK;
 
 	s->errmsg[0] = '\0';
