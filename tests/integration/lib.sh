@@ -209,7 +209,7 @@ need() {
 		BIN=$W/bin SQL=$W/sql
 	fi
 	TOOLS=$BIN/tests/tools
-	export FOREBAY_SQL="$SQL"
+	export FOREBAY_SQL_DIR="$SQL"
 }
 
 load() { as "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL/v1/events" >"$W/load.json"; }
@@ -277,6 +277,14 @@ sql_is() { [ "$(sql "$1" 2>/dev/null)" = "$2" ]; }
 # --- the world -------------------------------------------------------------------
 
 world() {
+	world_dir
+	note "seed $SEED, ${0##*/}"
+	pg_template
+	pg_start
+	DB=postgres sql "CREATE DATABASE forebay" || bail "no database"
+}
+
+world_dir() {
 	W=$(mktemp -d "${TMPDIR:-/var/tmp}/forebay-it-XXXXXX") || exit 1
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM HUP
@@ -302,10 +310,6 @@ world() {
 	make_cert
 	[ -z "$AS" ] || chown -R "$USER_NAME" "$W"
 	chmod 0755 "$W"
-	note "seed $SEED, ${0##*/}"
-	pg_template
-	pg_start
-	DB=postgres sql "CREATE DATABASE forebay" || bail "no database"
 }
 
 # The flusher's login has the rights that forebay_flusher has, and no more.
