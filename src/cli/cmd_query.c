@@ -1,77 +1,114 @@
+/*
+ * forebay query: the sqlite3 shell with the journal's tables in it.
+ */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-#include "base/buf.h"
 #include "cli/cmd.h"
-#include "journal/query.h"
 
-#define LINE_MAX_BYTES	(64 * 1024 * 1024)
-
-struct output { bool json; bool failed; size_t rows; struct buf line; };
+#define EXTENSION	PKGLIBDIR "/forebay_journal.so"
 
 static void
-put_text(struct buf *b, const struct query_value *v)
+usage(FILE *f)
 {
-	if (v->text.p)
-		buf_put(b, v->text.p, v->text.n);
+	fputs("usage: forebay query [--timeout SECONDS] [SQLITE3-OPTION]... [SQL]\n"
+	    "  --timeout SECONDS  time limit of a statement (30; 0: none)\n"
+	    "The sqlite3 shell, with SQL or interactive; its options choose the form of the output:\n"
+	    "-box -csv -header -json -line -markdown ... Read-only tables over all segments:\n"
+	    "  event      segment seq received_at time key source id type subject fingerprint head\n"
+	    "             context payload\n"
+	    "  rejection  the same with reason, without fingerprint\n"
+	    "  request    segment seq received_at receipt events rejections context\n"
+	    "Conditions on received_at, segment, seq, id, type, source are fast where they exclude much:\n"
+	    "  forebay query \"select type, count(*) from event\n"
+	    "                 where received_at > datetime('now', '-60 seconds') group by 1\"\n"
+	    "  forebay query \"select * from event('RECEIPT')\"\n"
+	    "exit status: the shell's, 0 or 1; 64 usage, 66 no journal, 69 no sqlite3, 77 no right to read\n", f);
 }
 
-static void
-put_json(struct buf *b, const struct query_value *v)
+int
+cmd_journal_readable(const char *dir)
 {
-	if (!v->text.p)
-		buf_puts(b, "null");
-	else if (v->number)
-		buf_put(b, v->text.p, v->text.n);
-	else
-		buf_json(b, v->text, SIZE_MAX);
-}
-
-static bool
-print_row(void *arg, const struct query_value *v, size_t n)
-{
-	struct output *o = arg;
-	struct buf *b = &o->line;
-	size_t i;
-
-	buf_reset(b);
-	for (i = 0; i < n; i++) {
-		if (o->json) {
-			buf_puts(b, i ? "," : o->rows ? ",\n{" : "[{");
-			buf_json(b, slice_str(v[i].name), 256);
-			buf_puts(b, ":");
-			put_json(b, &v[i]);
-		} else {
-			buf_puts(b, i ? "\t" : "");
-			put_text(b, &v[i]);
-		}
+	if (access(dir, R_OK | X_OK) == 0)
+		return EX_OK;
+	if (errno == EACCES) {
+		fprintf(stderr, "forebay: %s is readable to members of group forebay only; "
+		    "join it with `sudo adduser $USER forebay` and log in again\n", dir);
+		return EX_NOPERM;
 	}
-	buf_puts(b, o->json ? "}" : "\n");
-	o->rows++;
-	o->failed = b->failed || fwrite(b->p, 1, b->n, stdout) != b->n;
-	return !o->failed;
+	fprintf(stderr, "forebay: %s: %s; see journal.dir in the settings\n", dir, strerror(errno));
+	return EX_NOINPUT;
+}
+
+/* Takes --timeout off the front; false: bad usage. */
+static bool
+take_timeout(int *argc, char ***argv, const char **timeout)
+{
+	char *end;
+
+	if (*argc < 2 || strcmp((*argv)[1], "--timeout") != 0)
+		return true;
+	if (*argc < 3)
+		return false;
+	*timeout = (*argv)[2];
+	*argc -= 2;
+	*argv += 2;
+	return strtol(*timeout, &end, 10) >= 0 && end != *timeout && *end == '\0';
+}
+
+/* The shell's own words come first, so that the user's options have the last. -safe
+ * comes after the extension is in: it forbids other files, programs and extensions. */
+static int
+run_shell(const char *extension, int argc, char **argv)
+{
+	static char shell[] = "sqlite3", memory[] = ":memory:", cmd[] = "-cmd", safe[] = "-safe",
+	    box[] = "-box";
+	char load[1100];
+	char *fixed[] = { shell, memory, cmd, load, safe, isatty(STDOUT_FILENO) ? box : NULL };
+	int n = fixed[5] ? 6 : 5;
+	char **words = calloc((size_t)(n + argc), sizeof *words);
+
+	if (!words)
+		return EX_OSERR;
+	snprintf(load, sizeof load, ".load '%s'", extension);
+	memcpy(words, fixed, (size_t)n * sizeof *words);
+	memcpy(words + n, argv + 1, (size_t)(argc - 1) * sizeof *words);
+	execvp(shell, words);
+	fprintf(stderr, "forebay: sqlite3, the shell, cannot be run: %s (Debian: apt install sqlite3)\n",
+	    strerror(errno));
+	free(words);
+	return EX_UNAVAILABLE;
 }
 
 int
 cmd_query(const struct conf *conf, int argc, char **argv)
 {
-	struct output o = { .json = argc == 3 && strcmp(argv[1], "--json") == 0 };
-	char errmsg[256];
-	enum err e;
+	const char *timeout = "30", *extension = getenv("FOREBAY_EXTENSION");
+	int status;
 
-	if (argc != (o.json ? 3 : 2)) {
-		fputs("usage: forebay query [--json] SQL\n", stderr);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return EX_OK;
+	}
+	if (!take_timeout(&argc, &argv, &timeout)) {
+		usage(stderr);
 		return EX_USAGE;
 	}
-	buf_init(&o.line, LINE_MAX_BYTES);
-	e = query_run(conf->journal_dir, argv[argc - 1], print_row, &o, errmsg);
-	if (o.json)
-		puts(o.rows ? "]" : "[]");
-	buf_fini(&o.line);
-	if (o.failed)
-		return EX_IOERR;
-	if (e != ERR_OK)
-		fprintf(stderr, "%s\n", errmsg);
-	return err_exit(e);
+	status = cmd_journal_readable(conf->journal_dir);
+	if (status != EX_OK)
+		return status;
+	if (!extension)
+		extension = EXTENSION;
+	if (access(extension, R_OK) != 0) {
+		fprintf(stderr, "forebay: %s: %s\n", extension, strerror(errno));
+		return EX_UNAVAILABLE;
+	}
+	if (setenv("FOREBAY_JOURNAL_DIR", conf->journal_dir, 1) != 0 ||
+	    setenv("FOREBAY_QUERY_TIMEOUT", timeout, 1) != 0 || (nice(10) == -1 && errno == ENOMEM))
+		return EX_OSERR;
+	return run_shell(extension, argc, argv);
 }

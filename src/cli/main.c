@@ -21,8 +21,8 @@ static const struct verb {
 	  "bring the schema in PostgreSQL up to this version", cmd_db },
 	{ "key", "new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE",
 	  "make a write key for a source; it is printed once", cmd_key },
-	{ "query", "[--json] SQL",
-	  "query the journal: table event, read-only", cmd_query },
+	{ "query", "[--timeout SECONDS] [SQLITE3-OPTION]... [SQL]",
+	  "the sqlite3 shell over the journal: tables event, rejection, request", cmd_query },
 	{ "stats", "[--json]",
 	  "counters of collector and flusher, and the journal's size", cmd_stats },
 };

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "journal/journal.h"
 #include "journal/sqlite.h"
@@ -86,8 +85,6 @@ enum err
 segment_open(struct segment **out, const char *dir, struct uuid uuid, char errmsg[256])
 {
 	struct segment *s = calloc(1, sizeof *s);
-	char path[SEGMENT_PATH];
-	struct stat st;
 	enum err e;
 
 	*out = NULL;
@@ -95,17 +92,7 @@ segment_open(struct segment **out, const char *dir, struct uuid uuid, char errms
 	if (!s)
 		return ERR_NOMEM;
 	buf_init(&s->context_text, CONTEXT_MAX);
-	e = segment_path(path, dir, uuid, ".db");
-	if (e == ERR_OK && stat(path, &st) != 0) {
-		snprintf(s->errmsg, sizeof s->errmsg, "the database file is missing");
-		e = ERR_DOWN;
-	} else if (e == ERR_OK && st.st_size == 0) {
-		/* opening it would make SQLite delete the WAL unread */
-		snprintf(s->errmsg, sizeof s->errmsg, "the database file is empty");
-		e = ERR_CORRUPT;
-	}
-	if (e == ERR_OK)
-		e = sqlite_open(&s->db, path, SQLITE_OPEN_READONLY, s->errmsg);
+	e = sqlite_open_segment(&s->db, dir, uuid, s->errmsg);
 	if (e == ERR_OK)
 		e = check_meta(s, uuid);
 	if (e == ERR_OK)

@@ -1,6 +1,7 @@
 #include "journal/sqlite.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/crc.h"
 
@@ -84,6 +85,27 @@ sqlite_open(sqlite3 **out, const char *path, int flags, char errmsg[256])
 	}
 	*out = db;
 	return ERR_OK;
+}
+
+enum err
+sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, char errmsg[256])
+{
+	char path[SEGMENT_PATH];
+	struct stat st;
+	enum err e = segment_path(path, dir, uuid, ".db");
+
+	*out = NULL;
+	if (e != ERR_OK) {
+		snprintf(errmsg, 256, "the journal's path is too long");
+	} else if (stat(path, &st) != 0) {
+		e = ERR_DOWN;
+		snprintf(errmsg, 256, "the database file is missing");
+	} else if (st.st_size == 0) {
+		/* opening it would make SQLite delete the WAL unread */
+		e = ERR_CORRUPT;
+		snprintf(errmsg, 256, "the database file is empty");
+	}
+	return e == ERR_OK ? sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg) : e;
 }
 
 static uint32_t

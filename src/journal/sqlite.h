@@ -5,7 +5,12 @@
 #ifndef JOURNAL_SQLITE_H
 #define JOURNAL_SQLITE_H
 
+#ifdef JOURNAL_EXTENSION		/* inside another program's SQLite: call by its table */
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+#else
 #include <sqlite3.h>
+#endif
 
 #include "base/err.h"
 #include "base/uuid.h"
@@ -20,6 +25,8 @@ enum err sqlite_err(int rc);
 /* Opens with our flags and defensive settings; on error the connection is closed
  * and errmsg (256 bytes) says what. */
 enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
+/* Opens a born segment read-only. ERR_DOWN: it is gone; ERR_CORRUPT: its file is empty. */
+enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
 void sqlite_explain(sqlite3 *, const char *what, char errmsg[256]);
 
 /* Columns of table row, in the order of the schema. payload stays last, so that
