@@ -191,7 +191,7 @@ file_line(struct conf *c, char *line, char section[32], const char *where, char 
 			return ERR_INVALID;
 		}
 		*eq = '\0';
-		strcpy(section, s + 1);
+		memcpy(section, s + 1, (size_t)(eq - s));	/* with the NUL */
 		return ERR_OK;
 	}
 	eq = strchr(s, '=');

@@ -36,7 +36,7 @@ show_json(const struct conf *conf)
 		buf_printf(&b, "%c\"%s.%s\":", i ? ',' : '{', conf_params[i].section, conf_params[i].key);
 		buf_json(&b, slice_str(conf_value(conf, &conf_params[i], value, sizeof value)), sizeof value);
 	}
-	buf_puts(&b, "}");
+	buf_put(&b, "}", 2);	/* with the NUL */
 	failed = b.failed;
 	if (!failed)
 		puts(b.p);
