@@ -40,6 +40,34 @@ test_counting(void)
 }
 
 static void
+test_histogram(void)
+{
+	struct stat_histogram h;
+	struct stat_file f;
+	size_t i, wrong = 0;
+	uint64_t us = 0;
+
+	is_int(stat_create(&f, dir, "h.stat", 2), ERR_OK, "for times");
+	for (i = 0; i < STAT_BUCKETS - 1; i++) {
+		stat_observe(&f.slots[i % 2], TIMES_collect_commit, stat_bounds_us[i]);
+		us += stat_bounds_us[i];
+		wrong += i > 0 && stat_bounds_us[i] <= stat_bounds_us[i - 1];
+	}
+	h = stat_times_sum(&f, TIMES_collect_commit);
+	for (i = 0; i < STAT_BUCKETS - 1; i++)
+		wrong += h.n[i] != 1;
+	ok(wrong == 0 && h.n[STAT_BUCKETS - 1] == 0, "a time at a bound counts below it");
+	is_int((long long)h.us, (long long)us, "and adds up");
+	stat_observe(&f.slots[0], TIMES_collect_commit, stat_bounds_us[STAT_BUCKETS - 2] + 1);
+	stat_observe(&f.slots[0], TIMES_collect_commit, 0);
+	h = stat_times_sum(&f, TIMES_collect_commit);
+	ok(h.n[STAT_BUCKETS - 1] == 1 && h.n[0] == 2, "the longest and the shortest");
+	h = stat_times_sum(&f, TIMES_collect_request);
+	ok(h.us == 0 && h.n[0] == 0, "other times are not touched");
+	stat_close(&f);
+}
+
+static void
 test_take_over(void)
 {
 	struct stat_file f;
@@ -74,9 +102,8 @@ test_table(void)
 	size_t i, k, twice = 0, bad = 0;
 
 	for (i = 0; i < STAT_COUNT; i++) {
-		bad += strcmp(stat_infos[i].kind, "COUNTER") != 0 && strcmp(stat_infos[i].kind, "GAUGE") != 0;
-		bad += strstr(stat_infos[i].name, "_total") ? strcmp(stat_infos[i].kind, "COUNTER") != 0
-		    : strcmp(stat_infos[i].kind, "GAUGE") != 0;
+		bad += (strstr(stat_infos[i].name, "_total") != NULL) !=
+		    (strcmp(stat_infos[i].kind, "COUNTER") == 0);
 		for (k = 0; k < i; k++)
 			twice += strcmp(stat_infos[i].name, stat_infos[k].name) == 0 &&
 			    strcmp(stat_infos[i].program, stat_infos[k].program) == 0;
@@ -91,6 +118,7 @@ main(void)
 	tmp_make(dir);
 	snprintf(path, sizeof path, "%s/t.stat", dir);
 	test_counting();
+	test_histogram();
 	test_take_over();
 	test_strangers();
 	test_table();
