@@ -107,10 +107,25 @@ ok "and ready when there is a place" wait_until 10 ready
 post '{"a":1}' >/dev/null
 is "which takes events" "$(status)" 202
 
+# Write keys, and all or nothing.
+stop collect
+key=$(forebay -o collect.keys="$W/keys" key new --origins https://shop.example shop 2>/dev/null)
+collector -o collect.keys="$W/keys"
+refuse "no key" 401 unauthorized '{"a":1}'
+refuse "another key" 401 unauthorized '{"a":1}' -H 'Authorization: Bearer fbk_0'
+refuse "another origin" 403 forbidden '{"a":1}' -H "Authorization: Bearer $key" -H 'Origin: https://other.example'
+refuse "a long Idempotency-Key" 400 bad_idempotency_key '{"a":1}' -H "x-api-key: $key" \
+	-H "Idempotency-Key: $(printf '%0256d' 0)"
+post '{"a":1}' -H "Authorization: Bearer $key" -H 'Origin: https://shop.example' >/dev/null
+is "the key opens" "$(status)" 202
+http POST "/v1/events?mode=sync&key=$key" --data-binary '[{"a":1},{"a":1e999}]' >/dev/null
+problem "one bad event of two, all or nothing" 422 events_refused
+is "and says which" "$(json '$.errors[0].index')" 1
+
 codes=$(sed -n 's/^REFUSAL([A-Z_0-9]*, *"\([a-z_0-9]*\)".*/\1/p' "$top_srcdir/src/errors.def")
-missed=
+missed=				# rate_limited is nginx's
 for c in $codes; do
-	case " ok $SEEN " in *" $c "*) ;; *) missed="$missed $c" ;; esac
+	case " ok rate_limited $SEEN " in *" $c "*) ;; *) missed="$missed $c" ;; esac
 done
 is "every code was seen" "$missed" ""
 is "no worker died of any of it" "$(grep -c worker.died "$W/log/collect.log")" 0

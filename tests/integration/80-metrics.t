@@ -84,7 +84,7 @@ pg_stop
 rm "$W/run/draining"
 ok "a row that cannot be delivered" wait_until 10 accepted_one
 ok "PostgreSQL that is away shows" wait_until 30 value_is forebay_postgres_up 0
-is "and what waits for it" "$(value forebay_pending_rows)" 1
+ok "and what waits for it" wait_until 10 value_is forebay_pending_rows 1
 
 prom "the alerts are rules" check_rules
 prom "the alerts fire when they should" test_rules

@@ -120,7 +120,7 @@ pid_of() { cat "$W/$1.pid"; }
 
 alive() {			# alive PID: there, and not a zombie
 	local stat
-	read -r stat <"/proc/$1/stat" 2>/dev/null || return 1
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
 	case ${stat##*) } in Z*|X*) return 1 ;; esac
 }
 gone() { ! alive "$1"; }
@@ -143,7 +143,7 @@ supervise() {
 	rm -f "$W/$name.stop"
 	while [ ! -e "$W/$name.stop" ]; do
 		spawn "$name" "$@"
-		wait $!
+		wait $! 2>/dev/null	# or the shell tells of every kill
 		sleep 0.1
 	done &
 	echo $! >"$W/$name.super"
