@@ -14,7 +14,7 @@ pg_find() {
 
 pg_init() {
 	[ -n "$PG_BIN" ] || { echo "no PostgreSQL server of the version that made $DATA/pg"; return 1; }
-	as test -f "$DATA/pg/PG_VERSION" && return
+	! as test -f "$DATA/pg/PG_VERSION" || return 0
 	as "$PG_BIN/initdb" -D "$DATA/pg" -U postgres --auth=trust --encoding=UTF8 \
 	    --locale=C.UTF-8 || return 1
 	as tee "$DATA/pg/postgresql.conf" >/dev/null <<-END
@@ -35,13 +35,18 @@ pg_pid() {
 }
 
 pg_start() {
+	local tries=10
 	pg_init || return 1
-	if ! pg_pid >/dev/null; then
-		as "$PG_BIN/pg_ctl" -D "$DATA/pg" -l "$DATA/log/postgresql.log" -w -t 60 -s start || {
+	# processes of a server that was killed need a moment to notice
+	until pg_pid >/dev/null ||
+	    as "$PG_BIN/pg_ctl" -D "$DATA/pg" -l "$DATA/log/postgresql.log" -w -t 60 -s start; do
+		if [ "$tries" = 0 ]; then
 			as tail -n 20 "$DATA/log/postgresql.log"
 			return 1
-		}
-	fi
+		fi
+		tries=$((tries - 1))
+		sleep 1
+	done
 	as psql -h "$DATA/sock" -p $PG_PORT -U postgres -d postgres -XAtqc \
 	    "select 1 from pg_database where datname = 'forebay'" | grep -q 1 ||
 	    as "$PG_BIN/createdb" -h "$DATA/sock" -p $PG_PORT -U postgres forebay

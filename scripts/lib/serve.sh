@@ -19,7 +19,7 @@ nginx_start() {
 	local last=$((8443 + 100))
 	if nginx_pid >/dev/null; then
 		nginx_port
-		return
+		return $?
 	fi
 	group_end "$(as cat "$DATA/nginx/nginx.pid" 2>/dev/null)" "nginx: "
 	for ((PORT = 8443; PORT < last; PORT++)); do
@@ -44,7 +44,7 @@ nginx_stop() {
 	local pid
 	pid=$(nginx_pid) || return 0
 	nginx_run -s quit
-	wait_gone "$pid" "nginx -p $DATA/nginx " 15 && return
+	wait_gone "$pid" "nginx -p $DATA/nginx " 15 && return 0
 	nginx_run -s stop
 	wait_gone "$pid" "nginx -p $DATA/nginx " 5
 }
