@@ -17,6 +17,8 @@ result() {			# result WHAT BAD-LINES
 # section.key of every setting in the table
 known=$(sed -n 's/^PARAM(\([a-z]*\), *\([a-z_]*\),.*/\1.\2/p' "$top/src/params.def")
 [ -n "$known" ] || { echo "Bail out! no settings in $top/src/params.def"; exit 1; }
+# and of what is logged, which looks alike
+events=$(grep -rhoE '"[a-z]+\.[a-z_]+"' "$top/src" | tr -d '"' | sort -u)
 sections=$(printf '%s\n' "$known" | sed 's/\..*//' | sort -u | paste -sd '|')
 
 if [ -x "$forebay" ]; then
@@ -37,7 +39,7 @@ docs=$(find "$top" -name build -prune -o -name run -prune -o \( -name '*.md' -o 
 [ -n "$docs" ] || { echo "Bail out! no documents"; exit 1; }
 result "documents name no unknown setting" "$(grep -ohE "\`($sections)\.[a-z_]+( *=[^\`]*)?\`" $docs |
 	tr -d '\`' | sed 's/ *=.*//' | sort -u | grep -vxE '[a-z]+\.(c|h|t|sh|md|conf|db|stat|service|sock|socket)' |
-	while read -r name; do printf '%s\n' "$known" | grep -qxF "$name" || echo "$name"; done)"
+	while read -r name; do printf '%s\n%s\n' "$known" "$events" | grep -qxF "$name" || echo "$name"; done)"
 result "nor an unknown variable" "$(grep -ohE "FOREBAY_($(printf '%s' "$sections" | tr '[:lower:]' '[:upper:]'))_[A-Z_]+" $docs | sort -u |
 	while read -r name; do
 		lower=$(printf '%s' "${name#FOREBAY_}" | tr '[:upper:]' '[:lower:]')

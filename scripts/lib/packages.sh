@@ -30,12 +30,14 @@ PSQL_PACKAGES='postgresql-client command psql'
 
 CHECK_PACKAGES='
 cppcheck          command cppcheck
+mandoc            command mandoc
 shellcheck        command shellcheck
 '
 CHECK_ALL_PACKAGES='
 clang             command clang
 valgrind          command valgrind
 libc6-dbg         file    /usr/lib/debug/.build-id
+prometheus        command promtool
 xz-utils          command xz
 '
 

@@ -13,12 +13,12 @@
 #define SILENT_MS	60000	/* a program that has not turned for so long is down */
 
 enum measure {
-#define MEASURE(name, metric, doc) MEASURE_##name,
+#define MEASURE(name, metric, label, doc) MEASURE_##name,
 #include "counters.def"
 };
 
 static const struct { const char *metric, *doc; } measures[] = {
-#define MEASURE(name, metric, doc) { metric, doc },
+#define MEASURE(name, metric, label, doc) { metric, doc },
 #include "counters.def"
 };
 
