@@ -11,12 +11,12 @@
 struct block { size_t cap; size_t pad; };
 
 enum err
-pool_reserve(struct pool *o, size_t n, int *moved)
+pool_reserve(struct pool *o, size_t n, bool *moved)
 {
 	size_t input = POOL_INPUT_MIN;
 	char *p;
 
-	*moved = 0;
+	*moved = false;
 	if (n <= o->input)
 		return ERR_OK;
 	if (n > SIZE_MAX / 64)
@@ -28,7 +28,7 @@ pool_reserve(struct pool *o, size_t n, int *moved)
 		return ERR_NOMEM;
 	free(o->p);
 	*o = (struct pool){ .p = p, .cap = 12 * input + POOL_FIXED, .input = input };
-	*moved = 1;
+	*moved = true;
 	return ERR_OK;
 }
 

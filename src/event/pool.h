@@ -15,6 +15,7 @@
 #ifndef EVENT_POOL_H
 #define EVENT_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -27,7 +28,7 @@ struct pool {
 
 /* Makes the pool suffice for n bytes of input. *moved: what came from the pool
  * before is gone. ERR_NOMEM. */
-enum err pool_reserve(struct pool *, size_t n, int *moved) MUST_CHECK;
+enum err pool_reserve(struct pool *, size_t n, bool *moved) MUST_CHECK;
 void pool_reset(struct pool *);
 void pool_fini(struct pool *);
 

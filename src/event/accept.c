@@ -1,0 +1,145 @@
+#include <stdlib.h>
+
+#include "event/decoder.h"
+#include "event/fingerprint.h"
+#include "event/validate.h"
+
+void
+accept_refuse(struct decoder *d, enum refusal why, size_t at)
+{
+	if (d->bad != REFUSE_NONE)
+		return;
+	d->bad = why;
+	d->bad_at = at < d->body.n ? at : d->body.n;
+}
+
+bool
+accept_refuse_whole(struct decoder *d, enum refusal why, size_t at)
+{
+	d->out.whole = why;
+	d->out.whole_offset = at < d->body.n ? at : d->body.n;
+	return false;
+}
+
+static struct row *
+new_row(struct decoder *d)
+{
+	size_t cap = d->cap_rows ? 2 * d->cap_rows : 64;
+	struct row *rows;
+
+	if (d->out.n_rows == d->cap_rows) {
+		rows = realloc(d->out.rows, cap * sizeof *rows);
+		if (!rows)
+			return NULL;
+		d->out.rows = rows;
+		d->cap_rows = cap;
+	}
+	return &d->out.rows[d->out.n_rows];
+}
+
+static struct slice
+value_slice(const struct decoder *d)
+{
+	return (struct slice){ d->body.p + d->begin, d->end - d->begin };
+}
+
+static void
+read_attribute(struct decoder *d, enum attribute a, struct slice *out)
+{
+	size_t at = d->member[a];
+	struct slice rest;
+	enum refusal why;
+
+	*out = (struct slice){ 0 };
+	if (at == NOWHERE)
+		return;
+	rest = (struct slice){ d->body.p + at, d->end - at };
+	why = attribute_value(rest, a == ATTR_ID, &d->text, out);
+	/* a time that is too long is a time that cannot be parsed */
+	if (why != REFUSE_NONE && a == ATTR_TIME)
+		*out = (struct slice){ 0 };
+	else if (why != REFUSE_NONE)
+		accept_refuse(d, why, at);
+}
+
+static void
+make_id(struct decoder *d, struct row *r)
+{
+	char text[UUID_TEXT], *p = buf_room(&d->text, UUID_CHARS);
+
+	CHECK(p);
+	r->fingerprint = uuid_v7(d->req->ids, d->req->received_at);
+	memcpy(p, uuid_text(r->fingerprint, text), UUID_CHARS);
+	d->text.n += UUID_CHARS;
+	r->id = (struct slice){ p, UUID_CHARS };
+}
+
+static enum err
+fill_row(struct decoder *d, struct row *r)
+{
+	struct slice time;
+
+	*r = (struct row){
+		.kind = ROW_EVENT, .received_at = d->req->received_at, .time = CLOCK_UNSET,
+		.key = d->req->key, .source = d->req->source, .payload = value_slice(d),
+		.context = d->req->context,
+	};
+	read_attribute(d, ATTR_ID, &r->id);
+	read_attribute(d, ATTR_TYPE, &r->type);
+	read_attribute(d, ATTR_SUBJECT, &r->subject);
+	read_attribute(d, ATTR_TIME, &time);
+	if (!r->source.p)
+		read_attribute(d, ATTR_SOURCE, &r->source);
+	if (time.p)
+		r->time = clock_parse(time.p, time.n);
+	if (d->bad != REFUSE_NONE)
+		return ERR_OK;
+	if (r->id.n == 0)
+		make_id(d, r);
+	else if (!d->req->idempotency_key.p)
+		return fingerprint_event(d->sha256, r->key, r->source, r->id, r->payload,
+		    &r->fingerprint);
+	if (d->req->idempotency_key.p)
+		return fingerprint_request(d->sha256, r->key, d->req->idempotency_key,
+		    d->n_events - 1, &r->fingerprint);
+	return ERR_OK;
+}
+
+static void
+judge(struct decoder *d)
+{
+	struct slice s = value_slice(d);
+	enum refusal why;
+	size_t at;
+
+	if (d->bad == REFUSE_NONE && s.n > d->limits.event_bytes)
+		accept_refuse(d, REFUSE_EVENT_TOO_LARGE, d->begin);
+	if (d->bad != REFUSE_NONE)
+		return;
+	why = validate_text(s, &at);
+	if (why != REFUSE_NONE)
+		accept_refuse(d, why, d->begin + at);
+}
+
+bool
+accept_event(struct decoder *d)
+{
+	struct row *r;
+
+	if (d->n_events == d->limits.events)
+		return accept_refuse_whole(d, REFUSE_TOO_MANY_EVENTS, d->begin);
+	d->n_events++;
+	judge(d);
+	if (d->bad == REFUSE_NONE) {
+		r = new_row(d);
+		d->err = r ? fill_row(d, r) : ERR_NOMEM;
+	}
+	if (d->bad == REFUSE_NONE)
+		d->out.n_rows++;
+	else if (d->out.n_refused++ < DECODE_ERRORS_MAX)
+		d->out.errors[d->out.n_refused - 1] = (struct refused){
+			.index = d->n_events - 1, .code = d->bad, .offset = d->bad_at,
+			.raw = value_slice(d),
+		};
+	return d->err == ERR_OK;
+}
