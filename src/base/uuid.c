@@ -50,6 +50,17 @@ uuid_v7(struct uuid_source *s, int64_t now_us)
 	return u;
 }
 
+int64_t
+uuid_time(struct uuid u)
+{
+	int64_t ms = 0;
+	int i;
+
+	for (i = 0; i < 6; i++)
+		ms = ms << 8 | u.b[i];
+	return u.b[6] >> 4 == 7 ? ms * 1000 : 0;
+}
+
 const char *
 uuid_text(struct uuid u, char out[UUID_TEXT])
 {

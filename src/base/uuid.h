@@ -28,6 +28,10 @@ void uuid_source_init(struct uuid_source *);
 /* now: microseconds since 1970. */
 struct uuid uuid_v7(struct uuid_source *, int64_t now_us);
 
+/* The time that a version 7 id carries, in microseconds since 1970, to the
+ * millisecond; 0 for other versions. */
+int64_t uuid_time(struct uuid);
+
 /* "01934b1e-...", lower case, in the caller's UUID_TEXT bytes; returns out. */
 const char *uuid_text(struct uuid, char out[UUID_TEXT]);
 /* Takes the 36-character form in either case. */

@@ -25,6 +25,8 @@ static const struct verb {
 	  "the sqlite3 shell over the journal: tables event, rejection, request", cmd_query },
 	{ "stats", "[--json]",
 	  "counters of collector and flusher, and the journal's size", cmd_stats },
+	{ "where", "[--json] [--conninfo CONNINFO] RECEIPT|ID",
+	  "what became of events: in the journal, in PostgreSQL", cmd_where },
 };
 
 static void
