@@ -2,13 +2,15 @@
 # The services' user may be unable to read or write the clone, so the source is
 # copied to DATA/src, built in DATA/build and installed into DATA/prog.
 
-# Paths of the source, relative to HERE; no results of a build in the tree.
+# Paths of the source, relative to HERE, without what a build in the tree has made:
+# make would find that, too, and take it for its own.
 build_files() {
-	(cd "$HERE" && find bootstrap configure.ac Makefile.am ./*.md LICENSE quickstart check \
-	    .clang-format .editorconfig conf doc m4 scripts sql src tests \
-	    \( -name .deps -o -name __pycache__ \) -prune -o -type f \
-	    ! -name '*.o' ! -name '*.a' ! -name '*.trs' ! -name '*.log' ! -name .dirstamp -print \
-	    2>/dev/null | LC_ALL=C sort)
+	(cd "$HERE" && find . -mindepth 1 \( -name .git -o -path ./run -o -path ./build-aux \
+	    -o -name autom4te.cache -o -name .deps -o -name __pycache__ \
+	    -o -type d -exec test -e '{}/config.status' \; \) -prune -o \
+	    -type f ! -name '*.o' ! -name '*.a' ! -name '*.so' ! -name '*.trs' ! -name '*.log' \
+	    ! -name .dirstamp \( ! -perm /111 -o -exec grep -qI '^#!' {} \; \) -print |
+	    grep -vxE '\./(aclocal\.m4|config\.[a-z.]+~?|configure~?|Makefile(\.in)?|stamp-h1)' | LC_ALL=C sort)
 }
 
 build_manifest() {
