@@ -152,8 +152,10 @@ failed(enum err e, const char *text)
 
 	g.next_try = clock_mono_ms() + pause_ms();
 	g.failures++;
-	if (e != ERR_FULL)		/* the quarantine's cap: PostgreSQL itself is well */
+	if (e != ERR_FULL) {		/* the quarantine's cap: PostgreSQL itself is well */
 		g.connected = false;
+		tracker_connected(&g.tracker, false);
+	}
 	stat_set(g.stat, STAT_flush_connected, g.connected);
 	set_stuck(alarm);
 	complain(&g.sink_says, alarm ? LOG_ERROR : LOG_WARNING, alarm ? "flush.alarm" : "flush.wait", text);
@@ -184,7 +186,7 @@ connect_sink(void)
 	}
 	g.connected = true;
 	stat_add(g.stat, STAT_flush_connects_total, 1);
-	tracker_connected(&g.tracker);
+	tracker_connected(&g.tracker, true);
 	log_info("flush.connected", "connection=%u", g.tracker.epoch);
 }
 
@@ -250,8 +252,11 @@ look_around(void)
 {
 	int64_t now = clock_mono_ms();
 	bool house = now >= g.next_house;
-	enum err e = tracker_scan(&g.tracker, house);
+	enum err e;
 
+	if (g.connected && (e = g.sink->ops->look(g.sink)) != ERR_OK)
+		failed(e, g.sink->errmsg);
+	e = tracker_scan(&g.tracker, house || g.stopping);
 	if (e != ERR_OK)
 		log_limited(LOG_ERROR, "flush.scan", "%s: %s", g.conf->journal_dir, err_name(e));
 	if (!house)
@@ -308,11 +313,13 @@ run(char **argv, const struct conf_args *args)
 {
 	uint64_t pending;
 
-	while (!out_of_time() && !finished()) {
+	for (;;) {
 		ping();
 		if (g.hang_up)
 			reload(argv, args);
 		look_around();
+		if (out_of_time() || finished())
+			break;
 		if (!g.connected && clock_mono_ms() >= g.next_try)
 			connect_sink();
 		if (g.connected)

@@ -94,9 +94,10 @@ tracker_scan(struct tracker *t, bool always)
 /* --- progress -------------------------------------------------------------------- */
 
 void
-tracker_connected(struct tracker *t)
+tracker_connected(struct tracker *t, bool yes)
 {
-	t->epoch++;
+	t->connected = yes;
+	t->epoch += yes;
 }
 
 /* Born before progress rows may have been pruned: then a missing row does not
@@ -127,12 +128,13 @@ take_progress(struct tracker *t, struct seg *s, const struct sink_progress *p)
 	s->stray = is_stray(t, s);
 	if (s->final && s->confirmed < s->last_seq)
 		s->done_ms = 0;
+	s->leaving = s->leaving == ASK_ONCE_MORE && s->done_ms > 0 ? MAY_GO : STAYS;
 }
 
 static bool
 wants_progress(const struct tracker *t, const struct seg *s)
 {
-	return s->epoch != t->epoch || (s->stray && t->again) ||
+	return s->epoch != t->epoch || (s->stray && t->again) || s->leaving == ASK_ONCE_MORE ||
 	    (s->final && s->progress >= s->last_seq && s->confirmed < s->last_seq);
 }
 
@@ -407,7 +409,13 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 		return;
 	if (s->done_ms == 0)
 		s->done_ms = now_ms;
-	if (old_enough(t, s, now_ms))
+	if (!old_enough(t, s, now_ms))
+		return;
+	/* a standby that lacks it may have taken over; but the disk has to be kept from
+	 * filling up while PostgreSQL is away, too */
+	if (t->connected && s->leaving != MAY_GO)
+		s->leaving = ASK_ONCE_MORE;
+	else
 		remove_done(t, s);
 }
 

@@ -26,6 +26,7 @@ struct seg {
 	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
 	int64_t last_seq;		/* as last read; exact once final */
 	int64_t done_ms;		/* since when it is done, CLOCK_MONOTONIC; 0: it is not */
+	enum { STAYS, ASK_ONCE_MORE, MAY_GO } leaving;	/* progress is read again before removal */
 };
 
 struct tracker {
@@ -34,6 +35,7 @@ struct tracker {
 	struct seg *segs;
 	size_t n;
 	unsigned epoch;			/* counts connections */
+	bool connected;			/* the last of them lasts */
 	int64_t dir_mtime_us;
 	bool tight, again;		/* again: strays are looked up once more */
 	struct stat_slot *stat;
@@ -45,9 +47,10 @@ void tracker_fini(struct tracker *);
 
 /* Lists the directory when it has changed (or `always`). */
 enum err tracker_scan(struct tracker *, bool always) MUST_CHECK;
-/* A new connection: what was read of progress before counts no more. */
-void tracker_connected(struct tracker *);
-/* Reads progress of the segments for which this connection has not. */
+/* A new connection: what was read of progress before counts no more. Or its end. */
+void tracker_connected(struct tracker *, bool yes);
+/* Reads progress of the segments for which this connection has not, and of those
+ * about to be removed. */
 enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
 /* Fills the batch anew with rows past progress, oldest segments first. true: it is
  * full, there may be more. */

@@ -94,7 +94,8 @@ copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fa
 		e = send_rows(p, b, fate, which, which == FATE_LOAD && !plain, &sent);
 	if (e != ERR_OK)
 		return e;
-	e = load_err(p, pg_copy_end(p, &count, &row), b, fate, which, row, plain, r);
+	e = pg_copy_end(p, &count, &row);
+	e = load_err(p, e, b, fate, which, row, plain, r);
 	/* a trigger that leaves rows out: find out which */
 	if (e == ERR_OK && plain && count < sent)
 		return ERR_BUSY;

@@ -101,7 +101,7 @@ enum err
 sink_null_open(struct sink **out)
 {
 	static const struct sink_ops ops = {
-		null_connect, null_progress, null_attempt, null_connect, null_close,
+		null_connect, null_progress, null_attempt, null_connect, null_connect, null_close,
 	};
 	struct null *s = calloc(1, sizeof *s);
 

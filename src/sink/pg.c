@@ -39,8 +39,10 @@ first_fates(const struct sink_batch *b, const struct sink_bad *bad, size_t n_bad
 
 	for (i = 0; i < b->n_rows; i++)
 		fate[i] = b->rows[i].kind == ROW_EVENT ? FATE_LOAD : FATE_REJECTION;
-	for (i = 0; i < n_bad; i++)
+	for (i = 0; i < n_bad; i++) {
+		CHECK(bad[i].row < b->n_rows);
 		fate[bad[i].row] = FATE_BAD;
+	}
 }
 
 /* Another flusher, or an attempt whose COMMIT we did not hear of, came first. */
@@ -166,7 +168,9 @@ pg_close(struct sink **sp)
 enum err
 sink_pg_open(struct sink **out, const struct conf *conf, const char *state_dir, const char *node)
 {
-	static const struct sink_ops ops = { pg_connect, pg_progress, pg_attempt, pg_maintain, pg_close };
+	static const struct sink_ops ops = {
+		pg_connect, pg_progress, pg_attempt, pg_look, pg_maintain, pg_close,
+	};
 	struct pg *p = calloc(1, sizeof *p);
 
 	*out = NULL;

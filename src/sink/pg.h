@@ -65,6 +65,7 @@ bool pg_row_error(const struct pg *);
 /* --- connect.c ------------------------------------------------------------- */
 enum err pg_connect(struct sink *) MUST_CHECK;
 void pg_disconnect(struct pg *);
+enum err pg_look(struct sink *) MUST_CHECK;
 #define PG_PASSWORD_MAX	1024
 /* The password of flush.password_file or of systemd's credentials, "" when there is
  * none. ERR_SETUP: the file that *path names cannot be read. */

@@ -73,6 +73,8 @@ struct sink_ops {
 	enum err (*attempt)(struct sink *, const struct sink_batch *, enum sink_mode,
 			    const struct sink_bad *bad, size_t n_bad, size_t room,
 			    struct sink_result *);
+	/* Between attempts, at no cost: ERR_DOWN when the other side has gone meanwhile. */
+	enum err (*look)(struct sink *);
 	/* Makes partitions ahead and drops old ones. */
 	enum err (*maintain)(struct sink *);
 	void (*close)(struct sink **);

@@ -62,6 +62,17 @@ lost(struct pg *p)
 	return ERR_DOWN;
 }
 
+/* A server that goes says so, or closes the connection; both can be read. */
+enum err
+pg_look(struct sink *s)
+{
+	struct pg *p = (struct pg *)s;
+
+	if (p->conn && PQconsumeInput(p->conn) && PQstatus(p->conn) == CONNECTION_OK)
+		return ERR_OK;
+	return lost(p);
+}
+
 /* Sends what libpq still holds; reads meanwhile, so that neither side blocks the other. */
 static enum err
 flush(struct pg *p, int64_t deadline)

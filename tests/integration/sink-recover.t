@@ -1,0 +1,122 @@
+#!/bin/sh
+# What only a person can mend: the flusher waits with an alarm that says what to type,
+# loses nothing, and goes on by itself when that has been done.
+. "$(dirname "$0")/lib.sh"
+world
+PATH=$BIN:$PG:$PATH
+
+rows() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "{\"n\":" i "}" }' | journal_tool plant "$J" >/dev/null; }
+# logged PATTERN: since the last mark
+MARK=1
+mark() { MARK=$(($(wc -l <"$W/log/flush.log") + 1)); }
+logged() { tail -n "+$MARK" "$W/log/flush.log" | grep -Eq -- "$1"; }
+alarm() { ok "$1" wait_until 15 logged "flush.alarm.*$2"; }
+loaded() { sql_is "SELECT count(*) FROM forebay.event" "$1"; }
+# what the last alarm says to type
+advice() { grep 'flush.alarm' "$W/log/flush.log" | tail -n 1 | sed -n 's/.*type: //p'; }
+follow() {
+	local advice
+	advice=$(advice)
+	note "$advice"
+	[ -n "$advice" ] && as env PATH="$PATH" FOREBAY_SQL_DIR="$SQL" sh -c "$advice"
+}
+recovers() { ok "$1" wait_until 15 loaded "$2"; }
+
+sql "CREATE ROLE flusher LOGIN"
+rows 10
+flusher
+alarm "no schema: an alarm" "schema 0 of forebay"
+ok "what it says to type works" follow
+alarm "no rights: an alarm" "GRANT forebay_flusher"
+ok "what it says to type works" follow
+recovers "and the rows land, without a restart" 10
+ok "the recovery is logged" logged flush.recovered
+is "the alarm is over" "$(forebay stats --json | grep -o '"flush_alarm":[0-9]*')" '"flush_alarm":0'
+
+# a password that changes
+sql "ALTER ROLE flusher PASSWORD 'first'"
+echo first >"$W/password"
+stop flush
+printf 'local all flusher scram-sha-256\nlocal all all trust\n' | as tee "$W/pg/pg_hba.conf" >/dev/null
+sql "SELECT pg_reload_conf()" >/dev/null
+flusher -o flush.password_file="$W/password"
+rows 10
+recovers "a password from a file" 20
+sql "ALTER ROLE flusher PASSWORD 'second'"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flusher'" >/dev/null
+rows 10
+alarm "the password was changed: an alarm" "password authentication failed.*$W/password"
+echo second >"$W/password"
+recovers "the file is read anew at each connect" 30
+is "no password is in the log" "$(grep -cE 'first|second' "$W/log/flush.log")" 0
+rm "$W/password"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flusher'" >/dev/null
+alarm "the file is gone: an alarm" "password file .* cannot be read"
+stop flush
+printf 'local all all trust\n' | as tee "$W/pg/pg_hba.conf" >/dev/null
+sql "SELECT pg_reload_conf()" >/dev/null
+
+# another database behind the same name
+DB=postgres sql "CREATE DATABASE other"
+DB=other migrate >/dev/null
+flusher -o flush.conninfo="host=$W/run user=flusher dbname=other"
+rows 10
+alarm "another database: an alarm" "another database"
+is "nothing is loaded there" "$(DB=other sql "SELECT count(*) FROM forebay.event")" 0
+stop flush
+is "told to stop, it does not wait for a person" "$(grep -c 'flush.stopped' "$W/log/flush.log")" 3
+flusher
+recovers "in its own it goes on" 40
+
+# one flusher for a journal
+RC=0
+as "$BIN/forebay-flusher" -c "$W/forebay.conf" >"$W/second" 2>&1 || RC=$?
+like "a second flusher does not start" "$RC $(cat "$W/second")" "^75 .*another flusher"
+
+# reload: the same process with new settings; bad ones are refused
+pid=$(pid_of flush)
+echo 'bad line' >>"$W/forebay.conf"
+kill -HUP "$pid"
+ok "bad settings are refused" wait_until 5 logged "flush.reload.*expected key = value"
+sed -i '$d' "$W/forebay.conf"
+printf '[journal]\nnode = renamed\n' >>"$W/forebay.conf"
+kill -HUP "$pid"
+ok "new ones are taken" wait_until 5 logged "flush.start.*node=renamed"
+ok "by the same process" alive "$pid"
+rows 10
+recovers "which goes on" 50
+is "under the new name" "$(sql "SELECT count(*) FROM forebay.progress WHERE node = 'renamed'")" 1
+
+# a frozen server, and SIGTERM
+backends() { pgrep -P "$(head -n 1 "$W/pg/postmaster.pid")"; }
+rows 10
+freeze() { kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
+thaw() { kill -CONT "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
+recovers "ten more" 60
+freeze
+rows 10
+sleep 0.5
+start=$(now_ms)
+mark
+kill -TERM "$pid"
+ok "SIGTERM is noticed while the server is frozen" wait_until 2 logged "flush.stop .*emptying"
+kill -TERM "$pid"
+ok "a second one ends it at once" wait_until 2 gone "$pid"
+note "$(($(now_ms) - start)) ms"
+thaw
+flusher -o flush.stop_timeout=1s
+recovers "nothing was lost or doubled" 70
+pg_stop
+rows 10
+start=$(now_ms)
+stop flush
+ok "without a server it stops when its time is up" test $(($(now_ms) - start)) -lt 5000
+like "and says what is left" "$(tail -n 1 "$W/log/flush.log")" "pending=10"
+pg_start
+flusher
+recovers "which the next one loads" 80
+stop flush
+like "with nothing left it says so" "$(tail -n 1 "$W/log/flush.log")" "pending=0"
+is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
+	WHERE last_seq <> loaded + duplicates + quarantined + rejected")" 0
+done_testing

@@ -1,0 +1,288 @@
+/* Segments of a real journal, progress of a sink that is none. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "flush/tracker.h"
+#include "journal/journal.h"
+#include "tools/rows.h"
+#include "tools/tap.h"
+#include "tools/tmp.h"
+
+#define ROWS	10
+
+static char dir[TMP_PATH];
+static struct conf *conf;
+static struct stat_slot slot;
+static struct sink *sink;
+static struct tracker t;
+static struct batch batch;
+
+static struct uuid
+name(uint8_t n)
+{
+	return (struct uuid){ { 0x01, 0x93, 0x4b, 0x1e, 0, 0, 0x70, 0, 0x80, [15] = n } };
+}
+
+/* A segment of ROWS rows; live: the caller closes it. */
+static struct journal *
+segment(struct uuid u, bool live)
+{
+	static struct made_row made[ROWS];
+	struct row rows[ROWS];
+	struct journal *j = NULL;
+	char errmsg[256];
+
+	make_rows(rows, made, ROWS, u.b[15] * 100);
+	if (journal_open(&j, dir, u, "node", errmsg) != ERR_OK || journal_append(j, rows, ROWS) != ERR_OK ||
+	    journal_commit(j) != ERR_OK) {
+		printf("Bail out! %s\n", errmsg);
+		exit(1);
+	}
+	if (!live)
+		journal_close(&j);
+	return j;
+}
+
+static bool
+exists(struct uuid u, const char *suffix)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s%s", dir, uuid_text(u, text), suffix);
+	return stat(path, &st) == 0;
+}
+
+static void
+start(const char *keep, const char *retention)
+{
+	char keep_flag[64], retention_flag[64], dir_flag[TMP_PATH + 32], errmsg[512];
+	char *flags[] = { keep_flag, retention_flag, dir_flag, (char[]){ "journal.keep_min=0" },
+		(char[]){ "journal.floor_bytes=0" }, (char[]){ "journal.cap_pct=100" } };
+
+	tmp_make(dir);
+	snprintf(keep_flag, sizeof keep_flag, "journal.keep=%s", keep);
+	snprintf(retention_flag, sizeof retention_flag, "flush.retention=%s", retention);
+	snprintf(dir_flag, sizeof dir_flag, "journal.dir=%s", dir);
+	if (conf_load(&conf, "/dev/null", flags, ARRAY_SIZE(flags), errmsg) != ERR_OK ||
+	    sink_null_open(&sink) != ERR_OK || batch_init(&batch, 25, 100000) != ERR_OK) {
+		printf("Bail out! %s\n", errmsg);
+		exit(1);
+	}
+	memset(&slot, 0, sizeof slot);
+	tracker_init(&t, conf, &slot);
+}
+
+static void
+finish(void)
+{
+	tracker_fini(&t);
+	sink->ops->close(&sink);
+	batch_fini(&batch);
+	conf_free(&conf);
+	tmp_remove(dir);
+}
+
+/* One turn as the flusher takes it; how many rows it shipped. */
+static size_t
+turn(void)
+{
+	struct sink_result r;
+	struct sink_batch b;
+
+	if (tracker_scan(&t, true) != ERR_OK)
+		return SIZE_MAX;
+	tracker_keep_house(&t);
+	if (!t.connected)
+		return 0;
+	if (tracker_progress(&t, sink) != ERR_OK)
+		return SIZE_MAX;
+	tracker_collect(&t, &batch);
+	batch_slice(&batch, 0, batch.n, &b);
+	if (batch.n > 0 && sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &r) != ERR_OK)
+		return SIZE_MAX;
+	tracker_loaded(&t, &batch, batch.n);
+	return batch.n;
+}
+
+/* Sets a segment's progress behind the tracker's back. */
+static void
+set_progress(struct uuid u, int64_t seq)
+{
+	struct row r = { .seq = seq };
+	struct sink_batch b = { .rows = &r, .n_rows = 1, .n_parts = 1, .parts = { { u, 0, 1, true } } };
+	struct sink_result result;
+
+	if (sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &result) != ERR_OK)
+		puts("Bail out! out of memory");
+}
+
+static void
+test_collect(void)
+{
+	struct journal *live;
+
+	start("1h", "0");
+	segment(name(1), false);
+	segment(name(2), false);
+	live = segment(name(3), true);
+	is_int((long long)turn(), 0, "before a connection nothing is shipped");
+	is_int((long long)slot.v[STAT_flush_pending_rows], 30, "but it is counted");
+	tracker_connected(&t, true);
+	is_int((long long)turn(), 25, "a batch is full");
+	ok(batch.n_parts == 3 && batch.parts[0].n == 10 && batch.parts[2].n == 5 && !batch.parts[0].known,
+	    "of the oldest segments, in order");
+	is_int((long long)turn(), 5, "the next takes the rest");
+	ok(batch.parts[0].known, "of a segment that is known now");
+	is_int((long long)turn(), 0, "then there is nothing");
+	is_int((long long)tracker_pending(&t), 0, "pending");
+	ok(t.segs[0].final && t.segs[1].final && !t.segs[2].final, "only those without a writer are final");
+	journal_close(&live);
+	turn();
+	ok(t.segs[2].final, "when its writer goes, the third is too");
+	ok(exists(name(1), ".db"), "all are kept");
+	set_progress(name(1), 4);
+	is_int((long long)turn(), 0, "progress that changes during a connection is not looked for");
+	tracker_connected(&t, true);
+	is_int((long long)turn(), 6, "in the next it is: what was lost is sent again");
+	finish();
+}
+
+static void
+test_remove(void)
+{
+	start("0", "0");
+	segment(name(1), false);
+	segment(name(2), false);
+	tracker_connected(&t, true);
+	turn();
+	turn();				/* confirms, may ask once more */
+	set_progress(name(2), 3);
+	turn();
+	turn();
+	turn();
+	ok(!exists(name(1), ".db") && !exists(name(1), ".lock") && !exists(name(1), ".db-wal"),
+	    "done and past journal.keep: removed");
+	turn();
+	turn();
+	turn();
+	ok(!exists(name(2), ".db"), "the other when progress covers it again");
+	is_int((long long)slot.v[STAT_flush_segments_removed_total], 2, "both are counted");
+	finish();
+}
+
+static void
+test_ask_once_more(void)
+{
+	int i;
+
+	start("50ms", "0");
+	segment(name(1), false);
+	tracker_connected(&t, true);
+	turn();
+	turn();
+	turn();
+	ok(exists(name(1), ".db"), "kept for journal.keep");
+	set_progress(name(1), 3);	/* a standby took over and the connection does not show it */
+	for (i = 0; i < 10 && t.segs[0].leaving == STAYS; i++) {
+		usleep(20000);
+		if (tracker_scan(&t, true) != ERR_OK)
+			break;
+		tracker_keep_house(&t);
+	}
+	ok(t.segs[0].leaving == ASK_ONCE_MORE && exists(name(1), ".db"), "before it goes, progress is read again");
+	is_int((long long)turn(), 7, "it went back: the rows are sent again");
+	ok(exists(name(1), ".db"), "and the segment stays");
+	finish();
+}
+
+static void
+test_apart(void)
+{
+	start("0", "0");
+	segment(name(1), false);
+	tracker_connected(&t, true);
+	turn();
+	if (tracker_progress(&t, sink) != ERR_OK)
+		puts("Bail out! progress");
+	tracker_connected(&t, false);
+	segment(name(2), false);
+	turn();
+	turn();
+	ok(!exists(name(1), ".db"), "what was confirmed may go while PostgreSQL is away");
+	turn();
+	ok(exists(name(2), ".db"), "what was not stays");
+	finish();
+}
+
+static void
+test_unborn(void)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT];
+	FILE *f;
+
+	start("1h", "0");
+	snprintf(path, sizeof path, "%s/%s.lock", dir, uuid_text(name(1), text));
+	f = fopen(path, "w");
+	if (f)
+		fclose(f);
+	tracker_connected(&t, true);
+	turn();
+	ok(f && !exists(name(1), ".lock"), "an unfinished segment is removed");
+	is_int((long long)slot.v[STAT_flush_segments_set_aside_total], 0, "and not set aside");
+	finish();
+}
+
+static void
+test_damage(void)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT];
+
+	start("1h", "0");
+	segment(name(1), false);
+	segment(name(2), false);
+	snprintf(path, sizeof path, "%s/%s.db", dir, uuid_text(name(1), text));
+	ok(truncate(path, 0) == 0, "a database file that lost its bytes");
+	tracker_connected(&t, true);
+	turn();
+	turn();
+	ok(!exists(name(1), ".db") && slot.v[STAT_flush_segments_set_aside_total] == 1,
+	    "a damaged segment is set aside");
+	ok(exists(name(2), ".db") && tracker_pending(&t) == 0, "the other is shipped");
+	finish();
+}
+
+static void
+test_stray(void)
+{
+	start("1h", "30d");
+	segment(name(1), false);	/* its name is of November 2024 */
+	segment((struct uuid){ { 0x7f, 0xff, 0xff, 0xff, 0, 0, 0x70, 0, 0x80 } }, false);
+	tracker_connected(&t, true);
+	is_int((long long)turn(), 10, "a segment that is not known and older than the retention is not shipped");
+	turn();
+	ok(strstr(t.errmsg, "INSERT INTO forebay.progress") != NULL, "a person has to say what it is");
+	is_int((long long)tracker_pending(&t), 10, "its rows are pending");
+	set_progress(name(1), 2);
+	turn();
+	is_int((long long)turn() + (long long)tracker_pending(&t), 0, "then it goes on from there");
+	ok(!t.errmsg[0], "and the alarm is over");
+	finish();
+}
+
+int
+main(void)
+{
+	log_init("test_tracker", 0);	/* expected errors are not shown */
+	test_collect();
+	test_remove();
+	test_ask_once_more();
+	test_apart();
+	test_unborn();
+	test_damage();
+	test_stray();
+	return done();
+}
