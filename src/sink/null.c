@@ -105,9 +105,10 @@ sink_null_open(struct sink **out)
 	};
 	struct null *s = calloc(1, sizeof *s);
 
-	*out = s ? &s->base : NULL;
+	*out = NULL;
 	if (!s)
 		return ERR_NOMEM;
 	s->base.ops = &ops;
+	*out = &s->base;
 	return ERR_OK;
 }

@@ -90,7 +90,9 @@ is "under the new name" "$(sql "SELECT count(*) FROM forebay.progress WHERE node
 # a frozen server, and SIGTERM
 backends() { pgrep -P "$(head -n 1 "$W/pg/postmaster.pid")"; }
 rows 10
+# shellcheck disable=SC2046	# one word for each process
 freeze() { kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
+# shellcheck disable=SC2046
 thaw() { kill -CONT "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
 recovers "ten more" 60
 freeze
