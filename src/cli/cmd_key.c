@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,16 +57,49 @@ digest_hex(const char *key, char out[2 * SHA256_BYTES + 1])
 	return good;
 }
 
-/* One write(2) to the end of the file: two commands at once make two whole lines. */
+/* A new file's group is its directory's: made by root, it is still for forebayd. */
+static int
+create(const char *path)
+{
+	char dir[1024];
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
+
+	if (fd < 0 || geteuid() != 0)
+		return fd;
+	snprintf(dir, sizeof dir, "%s", path);
+	if (stat(dirname(dir), &st) == 0 && fchown(fd, (uid_t)-1, st.st_gid) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Did somebody's editor leave the last line without an end? */
+static bool
+ends_in_line(int fd)
+{
+	char last = '\n';
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_size == 0 ||
+	    (pread(fd, &last, 1, st.st_size - 1) == 1 && last == '\n'));
+}
+
+/* One write(2) to the end of the file: two commands at once make two whole lines.
+ * line begins with a line end, for the case that the file does not end in one. */
 static bool
 append(const char *path, const char *line)
 {
-	size_t n = strlen(line);
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 	bool good;
+	size_t n;
 
+	if (fd < 0 && errno == ENOENT)
+		fd = create(path);
 	if (fd < 0)
 		return false;
+	line += ends_in_line(fd);
+	n = strlen(line);
 	good = write(fd, line, n) == (ssize_t)n && fsync(fd) == 0;
 	return close(fd) == 0 && good;
 }
@@ -73,7 +107,7 @@ append(const char *path, const char *line)
 static bool
 is_word(const char *s)
 {
-	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#");
+	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#\"\\");
 }
 
 static int
@@ -127,7 +161,7 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 	    clock_day_text(clock_day(clock_us()), day));
 	if (w.name)
 		snprintf(name, sizeof name, "%s", w.name);
-	snprintf(line, sizeof line, "%s %s %s%s%s\n", digest, name, w.source,
+	snprintf(line, sizeof line, "\n%s %s %s%s%s\n", digest, name, w.source,
 	    w.origins ? " " : "", w.origins ? w.origins : "");
 	if (!append(conf->collect_keys, line)) {
 		fprintf(stderr, "%s: %s\n", conf->collect_keys, strerror(errno));

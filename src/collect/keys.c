@@ -21,6 +21,7 @@ struct keys {
 	char path[1024];
 	struct timespec changed;
 	ino_t inode;
+	off_t size;		/* for two changes within one tick of the file system's clock */
 };
 
 static int
@@ -102,11 +103,16 @@ read_file(struct keys *k, FILE *f, char errmsg[256])
 		return ERR_IO;
 	k->changed = st.st_mtim;
 	k->inode = st.st_ino;
+	k->size = st.st_size;
 	for (n = 1; e == ERR_OK && fgets(line, sizeof line, f); n++) {
 		e = strlen(line) < sizeof line - 1 ? parse_line(k, line) : ERR_INVALID;
 		if (e == ERR_INVALID)
 			snprintf(errmsg, 256, "%.180s:%d: expected DIGEST NAME SOURCE [ORIGINS]",
 			    k->path, n);
+	}
+	if (e == ERR_OK && ferror(f)) {
+		snprintf(errmsg, 256, "%.200s: %s", k->path, strerror(errno));
+		e = ERR_IO;
 	}
 	return e;
 }
@@ -163,8 +169,8 @@ keys_stale(const struct keys *k)
 {
 	struct stat st;
 
-	return stat(k->path, &st) == 0 && (st.st_ino != k->inode ||
-	    st.st_mtim.tv_sec != k->changed.tv_sec || st.st_mtim.tv_nsec != k->changed.tv_nsec);
+	return stat(k->path, &st) != 0 || st.st_ino != k->inode || st.st_size != k->size ||
+	    st.st_mtim.tv_sec != k->changed.tv_sec || st.st_mtim.tv_nsec != k->changed.tv_nsec;
 }
 
 /* "Scheme rest", the scheme in any case. */

@@ -32,7 +32,7 @@ struct keys;
 enum err keys_load(struct keys **, const char *path, char errmsg[256]) MUST_CHECK;
 void keys_free(struct keys **);
 
-/* Has the file changed since it was read? (stat) */
+/* Has the file changed since it was read, or gone? (stat) */
 bool keys_stale(const struct keys *);
 
 /* What a request shows: header values, or NULL slices. */
