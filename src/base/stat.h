@@ -7,6 +7,7 @@
 #ifndef BASE_STAT_H
 #define BASE_STAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -44,7 +45,11 @@ enum stat_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING };
 #define STAT_COLLECT_FILE	"collect.stat"
 #define STAT_FLUSH_FILE		"flush.stat"
 
-struct stat_file { struct stat_slot *slots; uint32_t n; };
+struct stat_file {
+	struct stat_slot *slots;
+	uint32_t n;
+	bool fresh;		/* made by stat_create(); who maps the file before it is not seen */
+};
 
 /* Creates or takes over DIR/NAME with n slots; a file of another shape is
  * replaced. The mapping is shared over fork. */

@@ -105,27 +105,31 @@ check_keys(const struct conf *conf)
 	keys_free(&keys);
 }
 
-/* Slots for two generations, and for a reload that asks for more workers. */
+/* Slots for two generations, for a reload that asks for more workers, and for every
+ * worker of the former self. */
 static uint32_t
-slots(const struct conf *conf)
+slots(const struct conf *conf, const struct handover *before)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t most = (uint32_t)conf->collect_workers;
+	uint32_t most = (uint32_t)conf->collect_workers, n;
+	unsigned i;
 
 	if (cpus > 0 && (uint32_t)cpus > most)
 		most = (uint32_t)cpus;
-	return most < 8 ? 16 : most > 256 ? 512 : most * 2;
+	n = most < 8 ? 16 : most > 256 ? 512 : most * 2;
+	for (i = 0; i < before->n; i++)
+		if (before->children[i].slot >= n)
+			n = before->children[i].slot + 1;
+	return n;
 }
 
-/* The socket: from the former self, from systemd, or made. */
+/* The socket: from systemd, or made. */
 static void
-open_socket(struct master_args *m, struct handover *before)
+open_socket(struct master_args *m)
 {
 	char errmsg[256] = "";
 
-	if (handover_take(before))
-		m->listen_fd = before->listen_fd;
-	else if (listen_open(m->conf->collect_socket, &m->listen_fd, errmsg) != ERR_OK)
+	if (listen_open(m->conf->collect_socket, &m->listen_fd, errmsg) != ERR_OK)
 		fatal(EX_CANTCREAT, "collect.socket", errmsg);
 }
 
@@ -136,7 +140,7 @@ main(int argc, char **argv)
 	static struct handover before;
 	struct master_args m = { .work = work, .stats = &stats, .before = &before };
 	struct conf *conf;
-	bool test;
+	bool test, reloaded;
 	int status;
 
 	handover_init(argv);
@@ -150,9 +154,13 @@ main(int argc, char **argv)
 	check_keys(conf);
 	if (test)
 		return EX_OK;
-	if (stat_create(&stats, conf->run_dir, STAT_COLLECT_FILE, slots(conf)) != ERR_OK)
+	reloaded = handover_take(&before);
+	if (stat_create(&stats, conf->run_dir, STAT_COLLECT_FILE, slots(conf, &before)) != ERR_OK)
 		fatal(EX_CANTCREAT, conf->run_dir, "the counters' file cannot be made");
-	open_socket(&m, &before);
+	if (reloaded)
+		m.listen_fd = before.listen_fd;
+	else
+		open_socket(&m);
 	log_info("start", "version=%s socket=%s journal=%s", PACKAGE_VERSION,
 	    conf->collect_socket, conf->journal_dir);
 	status = master_run(&m);

@@ -29,6 +29,7 @@ struct child {
 	unsigned generation;
 	int64_t started_ms;
 	int64_t kill_at_ms;		/* retiring: SIGKILL then; 0: not told to stop */
+	bool unseen;			/* its heart beats in a file that was replaced */
 };
 
 struct master {
@@ -210,7 +211,7 @@ kill_stuck(struct master *m, int64_t now)
 		c = &m->children[i];
 		if (!c->pid)
 			continue;
-		if (now - m->a->stats->slots[i].heartbeat_ms > STUCK_MS ||
+		if ((!c->unseen && now - m->a->stats->slots[i].heartbeat_ms > STUCK_MS) ||
 		    (c->kill_at_ms && now > c->kill_at_ms)) {
 			log_limited(LOG_ERROR, "worker.killed", "worker=%ld cause=\"stuck\"", (long)c->pid);
 			kill(c->pid, SIGKILL);
@@ -248,9 +249,10 @@ adopt(struct master *m, const struct handover *h, int64_t now)
 
 	for (i = 0; i < h->n; i++) {
 		slot = h->children[i].slot;
-		if (slot >= m->n_slots)
-			continue;	/* it leaves by itself: its master's program has changed shape */
-		m->children[slot] = (struct child){ .pid = h->children[i].pid, .started_ms = now };
+		CHECK(slot < m->n_slots);
+		m->children[slot] = (struct child){
+			.pid = h->children[i].pid, .started_ms = now, .unseen = m->a->stats->fresh,
+		};
 		m->a->stats->slots[slot].pid = (int32_t)h->children[i].pid;
 		m->a->stats->slots[slot].heartbeat_ms = now;
 	}

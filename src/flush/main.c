@@ -401,7 +401,7 @@ int
 main(int argc, char **argv)
 {
 	struct conf_args args = { .path = NULL };
-	struct stat_file stat = { NULL, 0 };
+	struct stat_file stat = { .slots = NULL };
 	char node[256] = "";
 	int opt, status;
 
