@@ -3,13 +3,14 @@
 
 # nginx_render SOURCE DIR SOCKET_DIR LISTEN: DIR/nginx.conf and what it includes.
 # Expects DIR/tls/{cert,key}.pem. Request limits and the server that rejects
-# unknown names are for the internet: they are left out here. /metrics is asked for
+# unknown names are for the internet: they are left out here. Origins of browsers
+# may stand in DIR/origins.conf. /metrics is asked for
 # at SOCKET_DIR/metrics.sock, so that no second port has to be free.
 nginx_render() {
 	local source="$1" dir="$2" sockets="$3" listen="$4" f
 	mkdir -p "$dir/conf" "$dir/tmp" "$dir/log" || return 1
 	for f in "$source"/*; do
-		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" "$f" \
+		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" -e "s|@originsdir@|$dir|" "$f" \
 		    >"$dir/conf/$(basename "${f%.in}")" || return 1
 	done
 	rm -f "$sockets/metrics.sock"	# nginx does not bind over a stale one
