@@ -1,0 +1,89 @@
+#!/bin/sh
+# Idempotency-Key: two requests with one key are one, whatever their bodies say;
+# events of one request are told apart by their place, senders by their write key.
+. "$(dirname "$0")/lib.sh"
+world
+database
+sed -i "s|^keys =.*|keys = $W/keys|" "$W/forebay.conf"
+A=$(forebay key new --name a shop 2>/dev/null)
+A2=$(forebay key new --name a shop 2>/dev/null)
+B=$(forebay key new --name b shop 2>/dev/null)
+not_at_midnight 60
+collector
+nginx
+flusher
+
+# send KEY IDEMPOTENCY-KEY BODY
+send() {
+	post "$3" -H "Authorization: Bearer $1" -H "Idempotency-Key: $2" >/dev/null
+}
+count() { sql "SELECT count(*) FROM forebay.event WHERE ${1:-true}"; }
+settle() { wait_until 20 drained || fail "not flushed"; }
+
+send "$A" k1 '{"t":1,"n":1}'
+is "the first" "$(status) $(json '$.accepted')" "202 1"
+send "$A" k1 '{"t":1,"n":1}'
+is "the same again is accepted" "$(status) $(json '$.accepted')" "202 1"
+settle
+is "and stored once" "$(count "payload->>'t' = '1'")" 1
+send "$A" k1 '{"t":1,"n":2}'
+settle
+is "another body under the same key is the same request" "$(count "payload->>'t' = '1'")" 1
+is "the first one stays" "$(sql "SELECT payload->>'n' FROM forebay.event WHERE payload->>'t' = '1'")" 1
+send "$A" k2 '{"t":1,"n":1}'
+settle
+is "the same body under another key is another" "$(count "payload->>'t' = '1'")" 2
+send "$A2" k2 '{"t":1,"n":1}'
+settle
+is "another secret of the same name is the same sender" "$(count "payload->>'t' = '1'")" 2
+send "$B" k2 '{"t":1,"n":1}'
+settle
+is "another write key is another sender" "$(count "payload->>'t' = '1'")" 3
+
+# Place: the events of a request are different ones; more of them are more.
+send "$A" k3 '[{"t":3},{"t":3},{"t":3}]'
+send "$A" k3 '[{"t":3},{"t":3},{"t":3}]'
+settle
+is "three of one request are three, once" "$(count "payload->>'t' = '3'")" 3
+send "$A" k3 '[{"t":3},{"t":3},{"t":3},{"t":3}]'
+settle
+is "a fourth place is new" "$(count "payload->>'t' = '3'")" 4
+send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":"\ud800"},{"t":4,"n":2}]'
+send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":1},{"t":4,"n":2}]'
+settle
+is "a refused one keeps its place free" "$(sql "SELECT string_agg(payload->>'n', ' ' ORDER BY payload->>'n')
+	FROM forebay.event WHERE payload->>'t' = '4'")" "0 1 2"
+
+# The key wins over ids.
+send "$A" k5 '{"t":5,"id":"one"}'
+send "$A" k6 '{"t":5,"id":"one"}'
+settle
+is "one id under two keys is two events" "$(count "payload->>'t' = '5'")" 2
+http POST '/v1/events?mode=sync' --data-binary '{"t":6}' -H "x-api-key: $A" -H 'Idempotency-Key: k7' >/dev/null
+first=$(json '$.ids[0]')
+http POST '/v1/events?mode=sync' --data-binary '{"t":6}' -H "x-api-key: $A" -H 'Idempotency-Key: k7' >/dev/null
+is "in sync mode too" "$(status)" 201
+settle
+is "once" "$(count "payload->>'t' = '6'")" 1
+is "under the id that was told first" "$(sql "SELECT id FROM forebay.event WHERE payload->>'t' = '6'")" "$first"
+
+# The form of the key.
+long=$(printf '%0255d' 7)
+send "$A" "$long" '{"t":8}'
+is "255 characters" "$(status)" 202
+send "$A" "${long}1" '{"t":8}'
+is "256 are too many" "$(status) $(json '$.code')" "400 bad_idempotency_key"
+send "$A" 'with "quotes" \ and é' '{"t":9}'
+send "$A" 'with "quotes" \ and é' '{"t":9}'
+is "any characters" "$(status)" 202
+post '{"t":10}' -H "x-api-key: $A" -H 'Idempotency-Key;' >/dev/null
+post '{"t":10}' -H "x-api-key: $A" -H 'Idempotency-Key;' >/dev/null
+is "an empty one is none" "$(status)" 202
+settle
+is "255 characters, stored" "$(count "payload->>'t' = '8'")" 1
+is "any characters, once" "$(count "payload->>'t' = '9'")" 1
+is "an empty one, twice" "$(count "payload->>'t' = '10'")" 2
+is "duplicates are counted" "$(sql "SELECT sum(duplicates) FROM forebay.progress")" 13
+is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
+	WHERE last_seq <> loaded + duplicates + quarantined + rejected")" 0
+done_testing
