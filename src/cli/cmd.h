@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 
+int cmd_audit(const struct conf *, int argc, char **argv);
 int cmd_check_config(const struct conf *, int argc, char **argv);
 int cmd_db(const struct conf *, int argc, char **argv);
 int cmd_key(const struct conf *, int argc, char **argv);

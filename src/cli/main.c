@@ -15,6 +15,8 @@ static const struct verb {
 	const char *name, *args, *what;
 	int (*run)(const struct conf *, int argc, char **argv);
 } verbs[] = {
+	{ "audit", "[--segments] [--json] [--conninfo CONNINFO]",
+	  "is every row accounted for, once? names holes, doubles and aliens", cmd_audit },
 	{ "check-config", "[--show | --example] [--json]",
 	  "check the settings; show those in force, or write the example file", cmd_check_config },
 	{ "db", "migrate [--dry-run] [--json] [--conninfo CONNINFO]",

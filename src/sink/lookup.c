@@ -47,9 +47,13 @@ static const struct question { int params; const char *sql; } questions[LOOKUP_C
 	    "::timestamptz)") " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
 	    " WHERE i.inhparent = 'forebay.event'::regclass" },
 	[LOOKUP_BOOKS] = { 0, "SELECT segment, p.node, p.last_seq, p.loaded, p.duplicates, p.quarantined,"
-	    " p.rejected, coalesce(e.n, 0), coalesce(e.d, 0), e.lo, e.hi, coalesce(q.n, 0), coalesce(r.n, 0)"
-	    " FROM forebay.progress p FULL JOIN (SELECT segment, count(*) n, count(DISTINCT seq) d,"
-	    " min(seq) lo, max(seq) hi FROM forebay.event GROUP BY segment) e USING (segment)"
+	    " p.rejected, coalesce(e.n, 0), coalesce(e.d, 0), coalesce(e.both, 0), e.lo, e.hi,"
+	    " coalesce(q.n, 0), coalesce(r.n, 0) FROM forebay.progress p"
+	    " FULL JOIN (SELECT segment, count(*) n, count(DISTINCT seq) d, count(k.one) both,"
+	    " min(seq) lo, max(seq) hi FROM forebay.event LEFT JOIN"
+	    " (SELECT segment, seq, 1 one FROM forebay.quarantine UNION ALL"
+	    " SELECT segment, seq, 1 FROM forebay.rejection) k USING (segment, seq)"
+	    " GROUP BY segment) e USING (segment)"
 	    " FULL JOIN (SELECT segment, count(*) n FROM forebay.quarantine GROUP BY segment) q USING (segment)"
 	    " FULL JOIN (SELECT segment, count(*) n FROM forebay.rejection GROUP BY segment) r USING (segment)"
 	    " ORDER BY segment" },
