@@ -12,6 +12,11 @@
 
 extern char **environ;
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* gcc 12 loses sight of what is stored at an offset in a struct conf. */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 const struct conf_param conf_params[] = {
 #define PARAM(section, key, type, def, min, max, doc) \
 	{ #section, #key, def, doc, CONF_##type, min, max, offsetof(struct conf, section##_##key) },

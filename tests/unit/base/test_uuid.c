@@ -22,6 +22,7 @@ test_order(void)
 	int64_t now = 1795218327123456;
 	size_t i, form = 0, order = 0, same = 0;
 
+	CHECK(u);
 	uuid_source_init(&s);
 	for (i = 0; i < N; i++) {
 		if (i == N / 2)

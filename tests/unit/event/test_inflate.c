@@ -34,6 +34,7 @@ test_round_trip(void)
 	size_t i, k;
 	bool good;
 
+	CHECK(text);
 	printf("# seed 4\n");
 	srandom(4);
 	for (i = 0; i < 3000000; i++)
@@ -92,7 +93,7 @@ test_broken(void)
 	buf_fini(&out);
 }
 
-/* 200 MB of zeros in 200 KB, and gzip in gzip. */
+/* 20 MB of zeros in 20 KB, and gzip in gzip. */
 static void
 test_bomb(void)
 {
@@ -103,7 +104,7 @@ test_bomb(void)
 	buf_init(&z, 1 << 24);
 	buf_init(&z2, 1 << 24);
 	buf_init(&out, 8 << 20);
-	for (i = 0; i < 200; i++)
+	for (i = 0; i < 20; i++)
 		deflate_to(&z, zeros, sizeof zeros);
 	is_int(inflate_gzip(buf_slice(&z), &out), ERR_TOOBIG, "a bomb");
 	ok(out.cap <= 8 << 20, "never took more than its cap");
