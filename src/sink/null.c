@@ -109,6 +109,6 @@ sink_null_open(struct sink **out)
 	if (!s)
 		return ERR_NOMEM;
 	s->base.ops = &ops;
-	*out = &s->base;
+	*out = (struct sink *)s;
 	return ERR_OK;
 }
