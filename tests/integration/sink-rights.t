@@ -23,7 +23,7 @@ allowed "INSERT INTO forebay.rejection (received_at, reason, segment, seq) VALUE
 allowed "CREATE TEMPORARY TABLE t ()"
 
 denied "SELECT payload FROM forebay.event"
-denied "SELECT id FROM forebay.event"
+denied "SELECT context FROM forebay.event"
 denied "UPDATE forebay.event SET seq = 2"
 denied "DELETE FROM forebay.event"
 denied "TRUNCATE forebay.event"
