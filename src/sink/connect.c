@@ -100,6 +100,7 @@ poll_connection(struct pg *p, int64_t deadline)
 	int retries = SYN_RETRIES;
 	enum err e = ERR_OK;
 
+	p->doing = "the connection";
 	while (e == ERR_OK && st != PGRES_POLLING_OK && st != PGRES_POLLING_FAILED) {
 		/* fails on unix sockets, which need no such bound */
 		(void)setsockopt(PQsocket(p->conn), IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries);

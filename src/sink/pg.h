@@ -22,6 +22,7 @@ struct pg {
 	PGconn *conn;
 	char owner_dsn[512];		/* for messages: how a person reaches this database */
 	bool warned;			/* the server sent a WARNING since this was cleared */
+	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
 	char primary[300];		/* and its message without detail, which may hold data */
 	struct uuid database;

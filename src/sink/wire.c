@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "sink/pg.h"
 
-#define STATEMENT_MS	60000	/* without an answer the connection is given up */
+#define STATEMENT_MS	70000	/* without an answer; the server's own time-outs come first */
 #define TICK_MS		200
 #define PIECE		65536	/* COPY data between two looks at the socket */
 
@@ -39,7 +39,7 @@ pg_wait(struct pg *p, short events, int64_t deadline)
 	for (;;) {
 		left = deadline - clock_mono_ms();
 		if (left <= 0)
-			return pg_fail(p, ERR_DOWN, "PostgreSQL did not answer in time");
+			return pg_fail(p, ERR_DOWN, "PostgreSQL did not answer in time to: %.40s", p->doing);
 		rc = poll(&fd, 1, (int)(left < TICK_MS ? left : TICK_MS));
 		if (rc > 0)
 			return ERR_OK;
@@ -220,8 +220,10 @@ checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
 	PGresult *res = NULL;
 	ExecStatusType status;
 	char what[32];
-	enum err e = results(p, &res);
+	enum err e;
 
+	p->doing = sql;
+	e = results(p, &res);
 	if (out)
 		*out = NULL;
 	if (e != ERR_OK)
@@ -334,6 +336,7 @@ pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
 
 	*row = 0;
 	*count = 0;
+	p->doing = "COPY's end";
 	if (PQputCopyEnd(p->conn, NULL) != 1)
 		return lost(p);
 	e = results(p, &res);

@@ -68,6 +68,36 @@ is "told to stop, it does not wait for a person" "$(grep -c 'flush.stopped' "$W/
 flusher
 recovers "in its own it goes on" 40
 
+# a synchronous standby that does not answer: committed, perhaps, but not flushed
+sql "ALTER SYSTEM SET synchronous_standby_names = 'away'"
+sql "SELECT pg_reload_conf()" >/dev/null
+rows 10
+ok "COMMIT waits for the standby" wait_until 10 sql_is "SELECT count(*) FROM pg_stat_activity
+	WHERE wait_event = 'SyncRep' AND usename = 'flusher'" 1
+sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'flusher'" >/dev/null
+ok "its warning is no success" wait_until 10 logged "flush.wait .*synchronous replication"
+is "nothing is taken for flushed" "$(forebay stats --json | grep -o '"flush_connected":[0-9]*')" '"flush_connected":0'
+as sed -i /synchronous_standby_names/d "$W/pg/postgresql.auto.conf"
+sql "SELECT pg_reload_conf()" >/dev/null
+recovers "with the standby's name gone it goes on" 50
+
+# several hosts, a role of the server, a URI, a service file
+stop flush
+flusher -o flush.conninfo="host=/nowhere,$W/run user=flusher dbname=forebay target_session_attrs=read-write"
+rows 10
+recovers "the second host of a list" 60
+stop flush
+flusher -o flush.conninfo="postgresql://flusher@/forebay?host=$W/run"
+rows 10
+recovers "a URI" 70
+stop flush
+printf '[here]\nhost=%s\nuser=flusher\ndbname=forebay\n' "$W/run" >"$W/services"
+export PGSERVICEFILE="$W/services"
+flusher -o flush.conninfo=service=here
+rows 10
+recovers "a service" 80
+unset PGSERVICEFILE
+
 # one flusher for a journal
 RC=0
 as "$BIN/forebay-flusher" -c "$W/forebay.conf" >"$W/second" 2>&1 || RC=$?
@@ -84,7 +114,7 @@ kill -HUP "$pid"
 ok "new ones are taken" wait_until 5 logged "flush.start.*node=renamed"
 ok "by the same process" alive "$pid"
 rows 10
-recovers "which goes on" 50
+recovers "which goes on" 90
 is "under the new name" "$(sql "SELECT count(*) FROM forebay.progress WHERE node = 'renamed'")" 1
 
 # a frozen server, and SIGTERM
@@ -94,7 +124,7 @@ rows 10
 freeze() { kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
 # shellcheck disable=SC2046
 thaw() { kill -CONT "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
-recovers "ten more" 60
+recovers "ten more" 100
 freeze
 rows 10
 sleep 0.5
@@ -107,7 +137,7 @@ ok "a second one ends it at once" wait_until 2 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
 flusher -o flush.stop_timeout=1s
-recovers "nothing was lost or doubled" 70
+recovers "nothing was lost or doubled" 110
 pg_stop
 rows 10
 start=$(now_ms)
@@ -116,7 +146,7 @@ ok "without a server it stops when its time is up" test $(($(now_ms) - start)) -
 like "and says what is left" "$(tail -n 1 "$W/log/flush.log")" "pending=10"
 pg_start
 flusher
-recovers "which the next one loads" 80
+recovers "which the next one loads" 120
 stop flush
 like "with nothing left it says so" "$(tail -n 1 "$W/log/flush.log")" "pending=0"
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
