@@ -35,7 +35,7 @@ fi
 # A volume of its own that fills to the last block.
 if [ -z "$AS" ]; then
 	skip "a really full volume: needs root"
-elif ! { truncate -s 48M "$W/volume" && mkfs.ext4 -q -m 0 "$W/volume" && mkdir "$W/full" &&
+elif ! { truncate -s 48M "$W/volume" && mkfs.ext4 -q -m 0 -b 4096 "$W/volume" && mkdir "$W/full" &&
 	mount -o loop "$W/volume" "$W/full"; } 2>"$W/log/mount.log"; then
 	skip "a really full volume: $(tail -n 1 "$W/log/mount.log")"
 else

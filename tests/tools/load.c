@@ -47,8 +47,9 @@ static struct load {
 	int oracle;			/* fd or -1 */
 	/* state */
 	int epfd;
-	struct conn *conns, **idle, **batch;
-	unsigned n_idle, n_batch, busy;
+	struct conn *conns, **batch;
+	struct conn **idle;		/* a ring, so that every connection has its turn */
+	unsigned idle_first, n_idle, n_batch, busy;
 	int64_t start_us, stop_us;	/* of starting requests; 0: not yet */
 	struct buf book;		/* oracle lines not written yet */
 	/* results */
@@ -172,10 +173,26 @@ request_again(struct conn *c, int64_t now)
 	c->wake_us = now + wait;
 }
 
+static struct conn **
+idle_at(unsigned i)
+{
+	return &g.idle[(g.idle_first + i) % g.connections];
+}
+
 static void
 idle_add(struct conn *c)
 {
-	g.idle[g.n_idle++] = c;
+	*idle_at(g.n_idle++) = c;
+}
+
+static struct conn *
+idle_take(void)
+{
+	struct conn *c = *idle_at(0);
+
+	g.idle_first = (g.idle_first + 1) % g.connections;
+	g.n_idle--;
+	return c;
 }
 
 static void
@@ -184,8 +201,8 @@ idle_remove(const struct conn *c)
 	unsigned i;
 
 	for (i = 0; i < g.n_idle; i++)
-		if (g.idle[i] == c) {
-			g.idle[i] = g.idle[--g.n_idle];
+		if (*idle_at(i) == c) {
+			*idle_at(i) = *idle_at(--g.n_idle);
 			return;
 		}
 }
@@ -291,7 +308,7 @@ start_due(int64_t now)
 			return due;
 		if (g.n_idle == 0)
 			break;
-		request_start(g.idle[--g.n_idle], due);
+		request_start(idle_take(), due);
 	}
 	return INT64_MAX;
 }
