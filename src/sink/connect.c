@@ -192,6 +192,20 @@ check_session(struct pg *p)
 	return e;
 }
 
+enum err
+pg_remember(struct pg *p)
+{
+	char path[1024], id[UUID_TEXT];
+	enum err e;
+
+	snprintf(path, sizeof path, "%s/database", p->state_dir);
+	e = file_replace(path, uuid_text(p->database, id));
+	/* a journal that has filled its volume must be emptied first, and that takes
+	 * this very connection */
+	p->unremembered = e != ERR_OK && (errno == ENOSPC || errno == EDQUOT);
+	return e == ERR_OK || p->unremembered ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
+}
+
 /* The database's uuid against the one that was remembered, or remembers it. */
 static enum err
 check_identity(struct pg *p, const char *id)
@@ -210,7 +224,7 @@ check_identity(struct pg *p, const char *id)
 		    "into: %s is remembered, %s was found at %.200s; if that is meant, type: rm '%s'",
 		    known, id, p->owner_dsn, path);
 	if (e == ERR_DOWN)
-		e = file_replace(path, id);
+		return pg_remember(p);
 	return e == ERR_OK ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
 }
 

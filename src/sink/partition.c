@@ -132,6 +132,8 @@ pg_maintain(struct sink *s)
 	char ahead[32], retention[32], keep[32];
 	enum err e;
 
+	if (p->unremembered && (e = pg_remember(p)) != ERR_OK)
+		return e;
 	snprintf(ahead, sizeof ahead, "%llu", (unsigned long long)p->conf->flush_partitions_ahead);
 	e = pg_query(p, NULL, "SELECT forebay.make_partitions_ahead($1::integer)",
 	    &(struct param){ ahead, 0, false }, 1);

@@ -26,6 +26,7 @@ struct pg {
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
 	char primary[300];		/* and its message without detail, which may hold data */
 	struct uuid database;
+	bool unremembered;		/* its id could not be written down: no space */
 	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
 	struct buf out;			/* COPY data on its way */
 };
@@ -67,6 +68,9 @@ bool pg_row_error(const struct pg *);
 enum err pg_connect(struct sink *) MUST_CHECK;
 void pg_disconnect(struct pg *);
 enum err pg_look(struct sink *) MUST_CHECK;
+/* Writes the database's id beside the journal; no space for it is no error, but
+ * unremembered: try again. */
+enum err pg_remember(struct pg *) MUST_CHECK;
 #define PG_PASSWORD_MAX	1024
 /* The password of flush.password_file or of systemd's credentials, "" when there is
  * none. ERR_SETUP: the file that *path names cannot be read. */
