@@ -109,5 +109,12 @@ dir_check_filesystem(const char *dir, char errmsg[256])
 			snprintf(errmsg, 256, "%.200s is on %s", dir, unsafe[i].name);
 			return ERR_INVALID;
 		}
+	/* SQLite makes sure of space for its mapped index page by page, by one byte
+	 * each: in smaller blocks a full volume would end processes with SIGBUS */
+	if (s.f_bsize < 4096) {
+		snprintf(errmsg, 256, "%.180s has blocks of %ld bytes; 4096 is the least", dir,
+		    (long)s.f_bsize);
+		return ERR_INVALID;
+	}
 	return ERR_OK;
 }
