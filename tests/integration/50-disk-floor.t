@@ -32,16 +32,23 @@ else
 	stop nginx
 fi
 
+# mounted NAME SIZE MKFS-OPTION ...: an ext4 of its own, at $W/NAME
+mounted() {
+	local name=$1
+	truncate -s "$2" "$W/$name.img" && shift 2 && mkfs.ext4 -q -m 0 "$@" "$W/$name.img" &&
+	mkdir "$W/$name" && mount -o loop "$W/$name.img" "$W/$name" && MOUNTED="${MOUNTED:-} $W/$name" &&
+	mkdir "$W/$name/journal" && chown "$USER_NAME" "$W/$name/journal"
+}
+unmount() { for m in ${MOUNTED:-}; do umount -l "$m"; done; }
+trap 'rc=$?; unmount; (exit $rc); cleanup' EXIT
+
 # A volume of its own that fills to the last block.
 if [ -z "$AS" ]; then
 	skip "a really full volume: needs root"
-elif ! { truncate -s 48M "$W/volume" && mkfs.ext4 -q -m 0 -b 4096 "$W/volume" && mkdir "$W/full" &&
-	mount -o loop "$W/volume" "$W/full"; } 2>"$W/log/mount.log"; then
+elif ! mounted full 48M -b 4096 2>"$W/log/mount.log"; then
 	skip "a really full volume: $(tail -n 1 "$W/log/mount.log")"
 else
-	umount_full() { mountpoint -q "$W/full" && umount -l "$W/full"; }
 	J=$W/full/journal
-	mkdir "$J" && chown "$USER_NAME" "$J"
 	full="-o journal.dir=$J -o journal.segment_bytes=4M -o journal.keep=0 -o journal.keep_min=0"
 	collector $full -o journal.floor_pct=0 -o journal.floor_bytes=0 -o journal.cap_pct=100
 	nginx 'keepalive_timeout 500ms;'
@@ -51,16 +58,33 @@ else
 	like "after much was taken" "$(codes "$W/load.json")" '"202":[0-9]{3,}'
 	like "it was really full" "$(codes "$W/load.json")" '"503":[0-9]'
 	is "no worker died of it" "$(grep -c worker.died "$W/log/collect.log")" 0
+	as dd if=/dev/zero of="$J/filler" bs=4096 2>/dev/null
 	flusher $full
-	ok "what was taken is flushed from the full volume" wait_drained 60
+	ok "with no block left, what was taken is flushed" wait_drained 60
+	as rm "$J/filler"
 	ok "events are taken again by themselves" wait_until 20 ready
 	load --requests 1000 --oracle "$W/oracle"
 	is "all of them" "$?" 0
 	ok "and flushed" wait_drained 30
 	ok "each acknowledged event once" verify --no-duplicates "$W/oracle"
 	stop flush
+	rm -f "$J/database"
+	flusher $full
+	ok "the flusher remembers its database" wait_until 10 test -s "$J/database"
+	is "by its id" "$(cat "$J/database")" "$(sql "SELECT id FROM forebay.database")"
+	stop flush
 	stop collect
 	stop nginx
-	umount_full
+fi
+
+if [ -z "$AS" ]; then
+	skip "small blocks: needs root"
+elif ! mounted small 16M -b 1024 2>"$W/log/mount.log"; then
+	skip "small blocks: $(tail -n 1 "$W/log/mount.log")"
+else
+	out=$(as timeout 10 "$BIN/forebayd" -c "$W/forebay.conf" -o journal.any_filesystem=no \
+		-o journal.dir="$W/small/journal" 2>&1)
+	is "a volume with small blocks is refused" $? 78
+	like "and the reason is said" "$out" 'blocks of 1024 bytes'
 fi
 done_testing
