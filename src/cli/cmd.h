@@ -13,6 +13,7 @@ int cmd_db(const struct conf *, int argc, char **argv);
 int cmd_key(const struct conf *, int argc, char **argv);
 int cmd_query(const struct conf *, int argc, char **argv);
 int cmd_stats(const struct conf *, int argc, char **argv);
+int cmd_tail(const struct conf *, int argc, char **argv);
 int cmd_where(const struct conf *, int argc, char **argv);
 
 /* Says in one sentence what is in the way of reading the journal; EX_OK: nothing. */

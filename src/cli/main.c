@@ -27,6 +27,8 @@ static const struct verb {
 	  "the sqlite3 shell over the journal: tables event, rejection, request", cmd_query },
 	{ "stats", "[--json]",
 	  "counters of collector and flusher, and the journal's size", cmd_stats },
+	{ "tail", "[-f] [-n LINES] [--type T] [--source S] [--text T] [--rejected] [--json]",
+	  "the newest events of the journal, and those that come", cmd_tail },
 	{ "where", "[--json] [--conninfo CONNINFO] RECEIPT|ID",
 	  "what became of events: in the journal, in PostgreSQL", cmd_where },
 };
