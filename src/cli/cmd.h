@@ -12,6 +12,7 @@ int cmd_check_config(const struct conf *, int argc, char **argv);
 int cmd_db(const struct conf *, int argc, char **argv);
 int cmd_key(const struct conf *, int argc, char **argv);
 int cmd_query(const struct conf *, int argc, char **argv);
+int cmd_salvage(const struct conf *, int argc, char **argv);
 int cmd_stats(const struct conf *, int argc, char **argv);
 int cmd_tail(const struct conf *, int argc, char **argv);
 int cmd_where(const struct conf *, int argc, char **argv);

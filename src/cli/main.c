@@ -25,6 +25,8 @@ static const struct verb {
 	  "make a write key for a source; it is printed once", cmd_key },
 	{ "query", "[--timeout SECONDS] [SQLITE3-OPTION]... [SQL]",
 	  "the sqlite3 shell over the journal: tables event, rejection, request", cmd_query },
+	{ "salvage", "[--json]",
+	  "bring what can be read of segments that were set aside into the journal", cmd_salvage },
 	{ "stats", "[--json]",
 	  "counters of collector and flusher, and the journal's size", cmd_stats },
 	{ "tail", "[-f] [-n LINES] [--type T] [--source S] [--text T] [--rejected] [--json]",

@@ -114,24 +114,32 @@ dir_remove(const char *dir, struct uuid u)
 }
 
 enum err
-dir_set_aside(const char *dir, struct uuid u)
+dir_move(const char *dir, struct uuid u, const char *to_dir)
 {
-	char aside[SEGMENT_PATH], from[SEGMENT_PATH], to[SEGMENT_PATH];
+	char from[SEGMENT_PATH], to[SEGMENT_PATH];
 	size_t i;
 	enum err e = ERR_OK;
+
+	for (i = 0; e == ERR_OK && i < ARRAY_SIZE(suffixes); i++) {
+		e = segment_path(from, dir, u, suffixes[i]);
+		if (e == ERR_OK)
+			e = segment_path(to, to_dir, u, suffixes[i]);
+		if (e == ERR_OK && rename(from, to) != 0 && errno != ENOENT)
+			e = ERR_IO;
+	}
+	if (e == ERR_OK)
+		e = file_sync_dir(to_dir);
+	return e == ERR_OK ? file_sync_dir(dir) : e;
+}
+
+enum err
+dir_set_aside(const char *dir, struct uuid u)
+{
+	char aside[SEGMENT_PATH];
 
 	if (snprintf(aside, sizeof aside, "%s/aside", dir) >= (int)sizeof aside)
 		return ERR_INVALID;
 	if (mkdir(aside, 0750) != 0 && errno != EEXIST)
 		return ERR_IO;
-	for (i = 0; e == ERR_OK && i < ARRAY_SIZE(suffixes); i++) {
-		e = segment_path(from, dir, u, suffixes[i]);
-		if (e == ERR_OK)
-			e = segment_path(to, aside, u, suffixes[i]);
-		if (e == ERR_OK && rename(from, to) != 0 && errno != ENOENT)
-			e = ERR_IO;
-	}
-	if (e == ERR_OK)
-		e = file_sync_dir(aside);
-	return e == ERR_OK ? file_sync_dir(dir) : e;
+	return dir_move(dir, u, aside);
 }

@@ -43,6 +43,8 @@ enum err dir_tail_check(const char *dir, struct uuid, char errmsg[256]) MUST_CHE
 /* Unlinks db, wal, shm, then lock, and fsyncs the directory. */
 enum err dir_remove(const char *dir, struct uuid) MUST_CHECK;
 
+/* Moves a segment's files to another directory of the same volume, which must exist. */
+enum err dir_move(const char *dir, struct uuid, const char *to) MUST_CHECK;
 /* Moves a damaged segment's files to dir/aside/, for people to look at. */
 enum err dir_set_aside(const char *dir, struct uuid) MUST_CHECK;
 

@@ -26,21 +26,6 @@ struct journal {
 	char errmsg[256];
 };
 
-static const char schema[] =
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE row("
-	" seq INTEGER PRIMARY KEY,"
-	" head INTEGER NOT NULL,"
-	" kind INTEGER NOT NULL,"		/* 0 event, 1 rejection */
-	" received_at INTEGER NOT NULL,"	/* microseconds since 1970 UTC */
-	" time INTEGER,"
-	" fingerprint BLOB NOT NULL,"
-	" key TEXT, source TEXT, id TEXT, type TEXT, subject TEXT,"
-	" reason TEXT,"
-	" context TEXT,"			/* on the request's head row only */
-	" crc INTEGER NOT NULL,"
-	" payload NOT NULL);";			/* TEXT for events, BLOB for rejections */
-
 static enum err
 fail(struct journal *j, enum err e, const char *what)
 {
@@ -120,7 +105,7 @@ make_schema(struct journal *j, const char *node)
 	snprintf(format, sizeof format, "%d", JOURNAL_FORMAT);
 	exec(j, "BEGIN IMMEDIATE");
 	if (j->failed == ERR_OK)
-		exec(j, schema);
+		exec(j, SEGMENT_SCHEMA);
 	if (j->failed == ERR_OK)
 		set_meta(j, "format", format);
 	if (j->failed == ERR_OK)

@@ -152,42 +152,6 @@ segment_oldest(struct segment *s, int64_t after, int64_t *us)
 	return number(s, s->oldest, CLOCK_UNSET, us);
 }
 
-static struct slice
-column(sqlite3_stmt *st, int c)
-{
-	/* the blob first: column_bytes() then counts bytes of what is stored */
-	const char *p = sqlite3_column_type(st, c) == SQLITE_NULL ? NULL : sqlite3_column_blob(st, c);
-
-	if (sqlite3_column_type(st, c) != SQLITE_NULL && !p)
-		p = "";			/* an empty value has no blob */
-	return (struct slice){ p, p ? (size_t)sqlite3_column_bytes(st, c) : 0 };
-}
-
-static bool
-read_columns(sqlite3_stmt *st, struct row *r)
-{
-	struct slice fp = column(st, COL_FINGERPRINT);
-
-	if (fp.n != sizeof r->fingerprint.b)
-		return false;
-	memcpy(r->fingerprint.b, fp.p, fp.n);
-	r->seq = sqlite3_column_int64(st, COL_SEQ);
-	r->head = sqlite3_column_int64(st, COL_HEAD);
-	r->kind = sqlite3_column_int(st, COL_KIND) == ROW_EVENT ? ROW_EVENT : ROW_REJECTION;
-	r->received_at = sqlite3_column_int64(st, COL_RECEIVED_AT);
-	r->time = sqlite3_column_type(st, COL_TIME) == SQLITE_NULL ? CLOCK_UNSET
-	    : sqlite3_column_int64(st, COL_TIME);
-	r->key = column(st, COL_KEY);
-	r->source = column(st, COL_SOURCE);
-	r->id = column(st, COL_ID);
-	r->type = column(st, COL_TYPE);
-	r->subject = column(st, COL_SUBJECT);
-	r->reason = column(st, COL_REASON);
-	r->context = column(st, COL_CONTEXT);
-	r->payload = column(st, COL_PAYLOAD);
-	return row_crc(r) == (uint32_t)sqlite3_column_int64(st, COL_CRC);
-}
-
 static enum err
 keep_context(struct segment *s, int64_t head, struct slice text)
 {
@@ -211,7 +175,7 @@ look_up_context(struct segment *s, int64_t head)
 	sqlite3_bind_int64(s->context, 1, head);
 	rc = sqlite3_step(s->context);
 	if (rc == SQLITE_ROW)
-		e = keep_context(s, head, column(s->context, 0));
+		e = keep_context(s, head, row_column(s->context, 0));
 	else
 		e = rc == SQLITE_DONE ? damaged(s, "the head row is missing", head)
 		    : fail(s, rc, "context");
@@ -244,7 +208,7 @@ segment_read(struct segment *s, int64_t after, segment_each *each, void *arg)
 	while (e == ERR_OK && (rc = sqlite3_step(s->rows)) == SQLITE_ROW) {
 		if (sqlite3_column_int64(s->rows, COL_SEQ) != want)
 			e = damaged(s, "rows are missing", want);
-		else if (!read_columns(s->rows, &r))
+		else if (!row_read(s->rows, &r))
 			e = damaged(s, "the checksum does not match", want);
 		else
 			e = fill_context(s, &r);

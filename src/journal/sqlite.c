@@ -1,6 +1,7 @@
 #include "journal/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/crc.h"
@@ -146,4 +147,40 @@ row_crc(const struct row *r)
 	crc = crc_slice(crc, r->reason);
 	crc = crc_slice(crc, r->context);
 	return crc_slice(crc, r->payload);
+}
+
+struct slice
+row_column(sqlite3_stmt *st, int c)
+{
+	/* the blob first: column_bytes() then counts bytes of what is stored */
+	const char *p = sqlite3_column_type(st, c) == SQLITE_NULL ? NULL : sqlite3_column_blob(st, c);
+
+	if (sqlite3_column_type(st, c) != SQLITE_NULL && !p)
+		p = "";			/* an empty value has no blob */
+	return (struct slice){ p, p ? (size_t)sqlite3_column_bytes(st, c) : 0 };
+}
+
+bool
+row_read(sqlite3_stmt *st, struct row *r)
+{
+	struct slice fp = row_column(st, COL_FINGERPRINT);
+
+	if (fp.n != sizeof r->fingerprint.b)
+		return false;
+	memcpy(r->fingerprint.b, fp.p, fp.n);
+	r->seq = sqlite3_column_int64(st, COL_SEQ);
+	r->head = sqlite3_column_int64(st, COL_HEAD);
+	r->kind = sqlite3_column_int(st, COL_KIND) == ROW_EVENT ? ROW_EVENT : ROW_REJECTION;
+	r->received_at = sqlite3_column_int64(st, COL_RECEIVED_AT);
+	r->time = sqlite3_column_type(st, COL_TIME) == SQLITE_NULL ? CLOCK_UNSET
+	    : sqlite3_column_int64(st, COL_TIME);
+	r->key = row_column(st, COL_KEY);
+	r->source = row_column(st, COL_SOURCE);
+	r->id = row_column(st, COL_ID);
+	r->type = row_column(st, COL_TYPE);
+	r->subject = row_column(st, COL_SUBJECT);
+	r->reason = row_column(st, COL_REASON);
+	r->context = row_column(st, COL_CONTEXT);
+	r->payload = row_column(st, COL_PAYLOAD);
+	return row_crc(r) == (uint32_t)sqlite3_column_int64(st, COL_CRC);
 }

@@ -11,6 +11,7 @@ SQLITE_EXTENSION_INIT3
 #else
 #include <sqlite3.h>
 #endif
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "base/uuid.h"
@@ -39,6 +40,30 @@ enum row_column {
 #define ROW_COLUMNS \
 	"seq, head, kind, received_at, time, fingerprint, key, source, id, type, subject, " \
 	"reason, context, crc, payload"
+
+/* The tables of a segment. time, key ... are NULL when absent; context stands on the
+ * request's head row only; payload is TEXT for events, BLOB for rejections; times are
+ * microseconds since 1970 UTC. */
+#define SEGMENT_SCHEMA \
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;" \
+	"CREATE TABLE row(" \
+	" seq INTEGER PRIMARY KEY," \
+	" head INTEGER NOT NULL," \
+	" kind INTEGER NOT NULL," \
+	" received_at INTEGER NOT NULL," \
+	" time INTEGER," \
+	" fingerprint BLOB NOT NULL," \
+	" key TEXT, source TEXT, id TEXT, type TEXT, subject TEXT," \
+	" reason TEXT," \
+	" context TEXT," \
+	" crc INTEGER NOT NULL," \
+	" payload NOT NULL);"
+
+/* A column's bytes, whatever its type; absent: NULL. Live until the next step. */
+struct slice row_column(sqlite3_stmt *, int column);
+/* The current row of a statement over ROW_COLUMNS; slices live until the next step.
+ * false: it is not what was written. context is as stored. */
+bool row_read(sqlite3_stmt *, struct row *);
 
 /* CRC-32C over every column but crc; context is that of the head row or absent. */
 uint32_t row_crc(const struct row *);

@@ -10,7 +10,7 @@
  * The second half is the order of events that lost rows in other designs: kill, flush,
  * power loss, restart, write, flush.
  *
- * FAULT_POWER_LOSSES (300), FAULT_SEED. Method: SQLite's test6.c, as a log of system
+ * FAULT_POWER_LOSSES (150), FAULT_SEED. Method: SQLite's test6.c, as a log of system
  * calls instead of a VFS, so that our own calls are in it too.
  */
 #include <dlfcn.h>
@@ -575,7 +575,7 @@ main(void)
 {
 	const char *count = getenv("FAULT_POWER_LOSSES"), *given = getenv("FAULT_SEED");
 	unsigned first = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL), i;
-	unsigned n = given && !count ? 1 : count ? (unsigned)strtoul(count, NULL, 10) : 300;
+	unsigned n = given && !count ? 1 : count ? (unsigned)strtoul(count, NULL, 10) : 150;
 	unsigned some_acked = 0, cut_short = 0;
 	char after[256] = "";
 

@@ -1,0 +1,122 @@
+/*
+ * forebay salvage: what can be read of segments that were set aside goes into a new
+ * segment, which the flusher ships like any other. Rows keep received_at and
+ * fingerprint, so that those which are in PostgreSQL already are known there as
+ * duplicates: a salvage may be repeated.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/cmd.h"
+#include "journal/dir.h"
+#include "journal/journal.h"
+#include "journal/salvage.h"
+
+#define COMMIT_ROWS	1000
+
+struct salvage {
+	const struct conf *conf;
+	struct uuid_source ids;
+	struct journal *journal;
+	int64_t since_commit, events, rejections;
+	enum err err;
+	char aside[1024], errmsg[256];
+};
+
+static bool
+take(void *arg, const struct row *r)
+{
+	struct salvage *s = arg;
+	struct row copy = *r;
+
+	/* rejections have no fingerprint to be known by, and were told to their senders */
+	if (r->kind != ROW_EVENT) {
+		s->rejections++;
+		return true;
+	}
+	s->err = journal_append(s->journal, &copy, 1);
+	if (s->err == ERR_OK && ++s->since_commit >= COMMIT_ROWS) {
+		s->since_commit = 0;
+		s->err = journal_commit(s->journal);
+	}
+	s->events += s->err == ERR_OK;
+	return s->err == ERR_OK;
+}
+
+/* One segment, whole: its rows are fsynced in the new segment before it is put away. */
+static enum err
+salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
+{
+	char done[1100];
+	enum err e;
+
+	s->events = s->rejections = s->since_commit = 0;
+	s->err = ERR_OK;
+	e = journal_open(&s->journal, s->conf->journal_dir, uuid_v7(&s->ids, clock_us()),
+	    *s->conf->journal_node ? s->conf->journal_node : "salvage", s->errmsg);
+	if (e != ERR_OK)
+		return e;
+	e = salvage_read(s->aside, u, take, s, found, s->errmsg);
+	if (e == ERR_OK && s->err != ERR_OK) {
+		e = s->err;
+		snprintf(s->errmsg, sizeof s->errmsg, "%s", journal_errmsg(s->journal));
+	}
+	if (e == ERR_OK)
+		e = journal_commit(s->journal);
+	journal_close(&s->journal);
+	if (e != ERR_OK)
+		return e;
+	snprintf(done, sizeof done, "%s/salvaged", s->aside);
+	if (mkdir(done, 0750) != 0 && errno != EEXIST)
+		return ERR_IO;
+	return dir_move(s->aside, u, done);
+}
+
+static void
+report(const struct salvage *s, struct uuid u, const struct salvaged *found, bool json)
+{
+	char text[UUID_TEXT];
+
+	printf(json ? "{\"segment\":\"%s\",\"events\":%lld,\"rejections_left\":%lld,\"unreadable\":%lld}\n" :
+	    "%s: %lld events salvaged, %lld rejections left, %lld rows unreadable\n",
+	    uuid_text(u, text), (long long)s->events, (long long)s->rejections,
+	    (long long)(found->last_seq - found->found));
+}
+
+int
+cmd_salvage(const struct conf *conf, int argc, char **argv)
+{
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	struct salvage s = { .conf = conf };
+	struct dir_segment *list = NULL;
+	struct salvaged found;
+	size_t n = 0, i;
+	enum err e;
+
+	if (argc > 1 && !json) {
+		fputs("usage: forebay salvage [--json]\n", stderr);
+		return EX_USAGE;
+	}
+	uuid_source_init(&s.ids);
+	snprintf(s.aside, sizeof s.aside, "%s/aside", conf->journal_dir);
+	e = dir_list(s.aside, &list, &n);
+	if (e == ERR_DOWN || (e == ERR_OK && n == 0)) {
+		fputs(json ? "" : "nothing is set aside\n", stdout);
+		free(list);
+		return EX_OK;
+	}
+	for (i = 0; e == ERR_OK && i < n; i++) {
+		e = salvage_one(&s, list[i].uuid, &found);
+		if (e == ERR_OK)
+			report(&s, list[i].uuid, &found, json);
+	}
+	free(list);
+	if (e != ERR_OK)
+		fprintf(stderr, "%s: %s\n", err_name(e), s.errmsg[0] ? s.errmsg : s.aside);
+	return err_exit(e);
+}

@@ -1,0 +1,229 @@
+/*
+ * Damaged segments: bits flipped in every region, files truncated or missing. The
+ * damage is noticed or does no harm; salvage gets out what can be read, each row once
+ * and none that was not written. FAULT_FLIPS (24), FAULT_SEED.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal/dir.h"
+#include "journal/journal.h"
+#include "journal/salvage.h"
+#include "journal/segment.h"
+#include "tools/rows.h"
+#include "tools/tap.h"
+
+#define ROWS	120
+
+/* No power is cut here, and ten thousand syncs take minutes. */
+int
+fsync(int fd UNUSED)
+{
+	return 0;
+}
+
+int
+fdatasync(int fd UNUSED)
+{
+	return 0;
+}
+
+static struct uuid_source ids;
+static char dir[256], errmsg[256];
+static unsigned seed;
+static int seen[ROWS + 1], wrong;
+
+static bool
+look(void *arg, const struct row *r)
+{
+	struct row want;
+	struct made_row made;
+
+	(void)arg;
+	make_rows(&want, &made, 1, r->seq);
+	if (r->seq < 1 || r->seq > ROWS || !slice_eq(r->payload, want.payload) ||
+	    r->received_at != want.received_at)
+		wrong++;
+	else
+		seen[r->seq]++;
+	return true;
+}
+
+static struct uuid
+make_segment(void)
+{
+	struct journal *j;
+	struct uuid u = uuid_v7(&ids, clock_us());
+	struct row rows[ROWS];
+	struct made_row made[ROWS];
+	int i, n;
+
+	if (journal_open(&j, dir, u, "n1", errmsg) != ERR_OK)
+		exit(1);
+	for (i = 0; i < ROWS; i += n) {
+		n = 1 + (int)((unsigned)rand_r(&seed) % 5);
+		if (n > ROWS - i)
+			n = ROWS - i;
+		make_rows(rows, made, (size_t)n, i + 1);
+		if (journal_append(j, rows, (size_t)n) != ERR_OK || journal_commit(j) != ERR_OK)
+			exit(1);
+	}
+	journal_close(&j);
+	return u;
+}
+
+static void
+path_of(char out[512], struct uuid u, const char *suffix)
+{
+	char text[UUID_TEXT];
+
+	snprintf(out, 512, "%s/%s%s", dir, uuid_text(u, text), suffix);
+}
+
+static off_t
+size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static void
+flip(const char *path, off_t at)
+{
+	unsigned char c;
+	int fd = open(path, O_RDWR);
+
+	if (fd >= 0 && pread(fd, &c, 1, at) == 1) {
+		c ^= (unsigned char)(1 << ((unsigned)rand_r(&seed) % 8));
+		if (pwrite(fd, &c, 1, at) != 1)
+			perror(path);
+	}
+	close(fd);
+}
+
+/* How many rows salvage finds; -1: one twice, or one that was never written. */
+static int
+salvage(struct uuid u)
+{
+	struct salvaged found;
+	int i, n = 0;
+
+	memset(seen, 0, sizeof seen);
+	wrong = 0;
+	if (salvage_read(dir, u, look, NULL, &found, errmsg) != ERR_OK) {
+		printf("# %s\n", errmsg);
+		return -1;
+	}
+	for (i = 1; i <= ROWS; i++) {
+		if (seen[i] > 1)
+			return -1;
+		n += seen[i];
+	}
+	return wrong ? -1 : n;
+}
+
+static bool
+count(void *arg, const struct row *r UNUSED)
+{
+	++*(int *)arg;
+	return true;
+}
+
+/* Does the ordinary way say so when rows are missing? The last turn may look unfinished. */
+static bool
+noticed_or_whole(struct uuid u)
+{
+	struct segment *s;
+	int rows = 0;
+	enum err e = dir_tail_check(dir, u, errmsg);
+
+	if (e == ERR_OK)
+		e = segment_open(&s, dir, u, errmsg);
+	if (e == ERR_OK) {
+		e = segment_read(s, 0, count, &rows);
+		segment_close(&s);
+	}
+	return e == ERR_CORRUPT || (e == ERR_OK && rows >= ROWS - 5);
+}
+
+static void
+flips(const char *suffix, int times, int least)
+{
+	char path[512];
+	struct uuid u;
+	int i, n, silent = 0, few = 0, bad = 0, fewest = ROWS;
+
+	for (i = 0; i < times; i++) {
+		u = make_segment();
+		path_of(path, u, suffix);
+		flip(path, size_of(path) * i / times + (off_t)((unsigned)rand_r(&seed) % 64));
+		silent += !noticed_or_whole(u);
+		n = salvage(u);
+		bad += n < 0;
+		few += n < least;
+		if (n < fewest)
+			fewest = n;
+		(void)!dir_remove(dir, u);
+	}
+	is_int(silent, 0, "no row is missing in silence");
+	is_int(bad, 0, "none comes twice, none is invented");
+	ok(few == 0, "%d flipped bits over %s: at least %d of %d rows come out (%d)", times, suffix, least,
+	    ROWS, fewest);
+}
+
+static void
+cuts(void)
+{
+	char path[512];
+	struct uuid u = make_segment();
+	off_t size;
+
+	path_of(path, u, ".db-wal");
+	size = size_of(path);
+	if (truncate(path, size / 2) != 0)
+		perror(path);
+	ok(salvage(u) > ROWS / 4, "half of the WAL gives what was in it");
+	(void)!dir_remove(dir, u);
+
+	u = make_segment();
+	path_of(path, u, ".db");
+	unlink(path);
+	is_int(salvage(u), ROWS, "without the database everything comes out of the WAL");
+	(void)!dir_remove(dir, u);
+
+	u = make_segment();
+	path_of(path, u, ".db");
+	if (truncate(path, 0) != 0)
+		perror(path);
+	ok(noticed_or_whole(u), "an empty database is noticed");
+	is_int(salvage(u), ROWS, "and costs no row");
+	(void)!dir_remove(dir, u);
+
+	u = make_segment();
+	path_of(path, u, ".db-wal");
+	unlink(path);
+	ok(noticed_or_whole(u), "a missing WAL is noticed");
+	is_int(salvage(u), 0, "and nothing comes out of nothing");
+	(void)!dir_remove(dir, u);
+}
+
+int
+main(void)
+{
+	const char *given = getenv("FAULT_SEED"), *times = getenv("FAULT_FLIPS");
+	int n = times ? (int)strtol(times, NULL, 10) : 24;
+
+	seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+	printf("# seed %u\n", seed);
+	uuid_source_init(&ids);
+	make_dir(dir);
+	is_int(salvage(make_segment()), ROWS, "an undamaged segment gives every row");
+	flips(".db-wal", n, ROWS / 2);
+	flips(".db", n, ROWS / 2);
+	cuts();
+	remove_dir(dir);
+	return done();
+}
