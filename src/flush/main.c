@@ -6,13 +6,10 @@
  * growing pause; only PostgreSQL's own table says what is loaded.
  */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -20,9 +17,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/notify.h"
 #include "base/stat.h"
 #include "config.h"
+#include "flush/life.h"
 #include "flush/ship.h"
 #include "flush/tracker.h"
 
@@ -40,74 +37,21 @@ static struct flusher {
 	struct tracker tracker;
 	struct batch batch;
 	struct ship ship;
-	int signals, lock;
-	bool connected, hang_up, stopping;
+	struct life life;
+	int lock;
+	bool connected;
 	bool stuck;			/* it takes a person to go on */
-	int64_t stop_by;		/* all times by clock_mono_ms() */
-	int64_t next_house, next_flush, next_maintain, next_try, next_ping, ping_ms;
+	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
 	unsigned failures;
 	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says;
-} g = { .signals = -1, .lock = -1 };
-
-/* --- signals and waiting ------------------------------------------------------------ */
-
-static void
-take_signals(void)
-{
-	struct signalfd_siginfo si;
-
-	while (read(g.signals, &si, sizeof si) == sizeof si) {
-		if (si.ssi_signo == SIGHUP) {
-			g.hang_up = true;
-		} else if (g.stopping) {
-			g.stop_by = 0;		/* told twice */
-		} else {
-			g.stopping = true;
-			g.stop_by = clock_mono_ms() + g.conf->flush_stop_timeout;
-			__atomic_store_n(&g.stat->phase, PHASE_STOPPING, __ATOMIC_RELAXED);
-			notify("STOPPING=1");
-			log_info("flush.stop", "emptying the journal");
-		}
-	}
-}
-
-static void
-ping(void)
-{
-	int64_t now = clock_mono_ms();
-
-	__atomic_store_n(&g.stat->heartbeat_ms, now, __ATOMIC_RELAXED);
-	if (g.ping_ms > 0 && now >= g.next_ping) {
-		notify("WATCHDOG=1");
-		g.next_ping = now + g.ping_ms;
-	}
-}
-
-static bool
-out_of_time(void)
-{
-	return g.stopping && clock_mono_ms() >= g.stop_by;
-}
+} g = { .lock = -1 };
 
 /* Called by the sink while it waits. */
 static bool
 tick(void *arg)
 {
 	(void)arg;
-	ping();
-	take_signals();
-	return out_of_time();
-}
-
-static void
-wait_until(int64_t when)
-{
-	struct pollfd fd = { .fd = g.signals, .events = POLLIN };
-	int64_t ms = when - clock_mono_ms();
-
-	if (ms > 0)
-		(void)poll(&fd, 1, (int)(ms < HOUSE_MS ? ms : HOUSE_MS));
-	take_signals();
+	return life_tick(&g.life);
 }
 
 /* Half of the pause is chance, so that many nodes do not come back at once. */
@@ -256,7 +200,7 @@ look_around(void)
 
 	if (g.connected && (e = g.sink->ops->look(g.sink)) != ERR_OK)
 		failed(e, g.sink->errmsg);
-	e = tracker_scan(&g.tracker, house || g.stopping);
+	e = tracker_scan(&g.tracker, house || g.life.stopping);
 	if (e != ERR_OK)
 		log_limited(LOG_ERROR, "flush.scan", "%s: %s", g.conf->journal_dir, err_name(e));
 	if (!house)
@@ -275,7 +219,7 @@ reload(char **argv, const struct conf_args *args)
 	struct conf *c;
 	char errmsg[512];
 
-	g.hang_up = false;
+	g.life.hang_up = false;
 	if (conf_load(&c, args->path, args->flags, args->n, errmsg) != ERR_OK) {
 		log_error("flush.reload", "the settings are kept: %s", errmsg);
 		return;
@@ -290,7 +234,7 @@ reload(char **argv, const struct conf_args *args)
 static bool
 finished(void)
 {
-	if (!g.stopping)
+	if (!g.life.stopping)
 		return false;
 	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker) == 0);
 }
@@ -302,8 +246,8 @@ next_event(void)
 
 	if (g.connected && g.next_try > when)
 		when = g.next_try;
-	if (g.stopping && g.stop_by < when)
-		when = g.stop_by;
+	if (g.life.stopping && g.life.stop_by < when)
+		when = g.life.stop_by;
 	return when < g.next_house ? when : g.next_house;
 }
 
@@ -314,20 +258,19 @@ run(char **argv, const struct conf_args *args)
 	uint64_t pending;
 
 	for (;;) {
-		ping();
-		if (g.hang_up)
+		if (g.life.hang_up)
 			reload(argv, args);
 		look_around();
-		if (out_of_time() || finished())
+		if (life_tick(&g.life) || finished())
 			break;
 		if (!g.connected && clock_mono_ms() >= g.next_try)
 			connect_sink();
 		if (g.connected)
 			maintain();
 		if (g.connected && clock_mono_ms() >= g.next_try &&
-		    (g.stopping || clock_mono_ms() >= g.next_flush))
+		    (g.life.stopping || clock_mono_ms() >= g.next_flush))
 			flush();
-		wait_until(next_event());
+		life_wait(&g.life, next_event());
 	}
 	pending = tracker_pending(&g.tracker);
 	log_info("flush.stopped", "pending=%llu", (unsigned long long)pending);
@@ -341,21 +284,6 @@ die(int status, const char *what, const char *why)
 {
 	log_error("flush.start", "%s: %s", what, why);
 	return status;
-}
-
-static void
-open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	g.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	CHECK(g.signals >= 0);
 }
 
 static int
@@ -421,11 +349,10 @@ main(int argc, char **argv)
 	g.conf = conf_load_or_exit(&args);
 	log_init("forebay-flusher", log_level_parse(g.conf->log_level));
 	umask(0027);
-	open_signals();
+	life_init(&g.life);
 	status = set_up(node, &stat);
 	if (status == EX_OK) {
-		g.ping_ms = notify_watchdog_ms();
-		notify("READY=1");
+		life_begin(&g.life, g.stat, g.conf->flush_stop_timeout);
 		log_info("flush.start", "version=" PACKAGE_VERSION " journal=%s node=%s", g.conf->journal_dir, node);
 		status = run(argv, &args);
 	}

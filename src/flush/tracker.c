@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-
-#define HOUSE_MS	200	/* a turn of house-keeping */
 
 void
 tracker_init(struct tracker *t, const struct conf *conf, struct stat_slot *stat)
@@ -166,8 +163,8 @@ tracker_progress(struct tracker *t, struct sink *sink)
 
 /* --- reading ------------------------------------------------------------------------ */
 
-static void
-trouble(struct seg *s, enum err e, const char *why)
+void
+tracker_trouble(struct seg *s, enum err e, const char *why)
 {
 	char text[UUID_TEXT];
 
@@ -181,8 +178,8 @@ trouble(struct seg *s, enum err e, const char *why)
 	}
 }
 
-static bool
-open_reader(struct tracker *t, struct seg *s)
+bool
+tracker_open(struct tracker *t, struct seg *s)
 {
 	char errmsg[256];
 	enum err e;
@@ -191,7 +188,7 @@ open_reader(struct tracker *t, struct seg *s)
 		return true;
 	e = segment_open(&s->reader, t->dir, s->d.uuid, errmsg);
 	if (e != ERR_OK)
-		trouble(s, e, errmsg);
+		tracker_trouble(s, e, errmsg);
 	return e == ERR_OK;
 }
 
@@ -214,14 +211,14 @@ collect_one(struct tracker *t, struct seg *s, struct batch *b)
 	size_t before = b->n;
 	enum err e;
 
-	if (!open_reader(t, s))
+	if (!tracker_open(t, s))
 		return true;
 	if (!batch_segment(b, s->d.uuid, s->known))
 		return false;
 	e = segment_read(s->reader, s->progress, take_row, &f);
 	/* damage is dealt with when the good rows before it have gone */
 	if (e != ERR_OK && (e != ERR_CORRUPT || b->n == before))
-		trouble(s, e, segment_errmsg(s->reader));
+		tracker_trouble(s, e, segment_errmsg(s->reader));
 	if (b->n > before && b->rows[b->n - 1].seq > s->last_seq)
 		s->last_seq = b->rows[b->n - 1].seq;
 	return !f.full;
@@ -272,153 +269,6 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 	}
 }
 
-/* --- house-keeping ------------------------------------------------------------------ */
-
-/* A claimed segment that was not complete when its writer went: nothing in it was
- * acknowledged. Listed anew, for it may have been completed since. */
-static void
-remove_unborn(struct tracker *t, struct seg *s)
-{
-	struct dir_segment *found;
-	size_t n, i;
-
-	if (dir_list(t->dir, &found, &n) != ERR_OK)
-		return;
-	for (i = 0; i < n; i++)
-		if (memcmp(&found[i].uuid, &s->d.uuid, sizeof s->d.uuid) == 0 && !found[i].born &&
-		    dir_remove(t->dir, s->d.uuid) != ERR_OK)
-			log_limited(LOG_WARNING, "flush.remove", "an unfinished segment cannot be removed");
-	free(found);
-}
-
-/* The writer is gone: what a fresh connection reads now is final. */
-static void
-finalize(struct tracker *t, struct seg *s)
-{
-	char errmsg[256] = "", text[UUID_TEXT];
-	enum err e;
-
-	segment_close(&s->reader);
-	s->damaged = false;
-	e = dir_tail_check(t->dir, s->d.uuid, errmsg);
-	if (e != ERR_OK && e != ERR_CORRUPT) {
-		trouble(s, e, errmsg);
-		return;
-	}
-	s->tail_damaged = e == ERR_CORRUPT;
-	if (s->tail_damaged)
-		log_error("flush.damaged", "segment=%s: %s", uuid_text(s->d.uuid, text), errmsg);
-	if (open_reader(t, s)) {
-		e = segment_last_seq(s->reader, &s->last_seq);
-		if (e != ERR_OK)
-			trouble(s, e, segment_errmsg(s->reader));
-		else
-			s->final = true;
-		segment_close(&s->reader);
-	} else if (s->damaged) {
-		s->final = true;
-		s->last_seq = 0;
-	}
-}
-
-static void
-claim(struct tracker *t, struct seg *s)
-{
-	int lock = -1;
-
-	if (dir_claim(t->dir, s->d.uuid, &lock) != ERR_OK)
-		return;
-	if (s->d.born)
-		finalize(t, s);
-	else
-		remove_unborn(t, s);
-	/* no writer can come back to it: names are never used again */
-	close(lock);
-}
-
-static void
-set_aside(struct tracker *t, struct seg *s)
-{
-	char text[UUID_TEXT];
-	enum err e;
-	int lock = -1;
-
-	if (dir_claim(t->dir, s->d.uuid, &lock) != ERR_OK)
-		return;
-	segment_close(&s->reader);
-	e = dir_set_aside(t->dir, s->d.uuid);
-	close(lock);
-	if (e != ERR_OK) {
-		log_limited(LOG_WARNING, "flush.aside", "%s: %s", uuid_text(s->d.uuid, text), err_name(e));
-		return;
-	}
-	stat_add(t->stat, STAT_flush_segments_set_aside_total, 1);
-	log_error("flush.aside", "segment=%s is damaged and was moved to %s/aside; its rows up to seq %lld "
-	    "are in PostgreSQL", uuid_text(s->d.uuid, text), t->dir, (long long)s->progress);
-	t->dir_mtime_us = 0;
-}
-
-/* Everything is looked at once more, and nothing is removed on memory's word. */
-static void
-remove_done(struct tracker *t, struct seg *s)
-{
-	char text[UUID_TEXT];
-	int64_t last = 0;
-	enum err e;
-	int lock = -1;
-
-	if (dir_claim(t->dir, s->d.uuid, &lock) != ERR_OK)
-		return;
-	segment_close(&s->reader);
-	if (open_reader(t, s)) {
-		e = segment_last_seq(s->reader, &last);
-		segment_close(&s->reader);
-		if (e == ERR_OK && last == s->last_seq && (last == 0 || s->confirmed >= last) &&
-		    dir_remove(t->dir, s->d.uuid) == ERR_OK) {
-			stat_add(t->stat, STAT_flush_segments_removed_total, 1);
-			log_debug("flush.remove", "segment=%s last_seq=%lld", uuid_text(s->d.uuid, text),
-			    (long long)last);
-		}
-	}
-	close(lock);
-	t->dir_mtime_us = 0;
-}
-
-static bool
-old_enough(const struct tracker *t, const struct seg *s, int64_t now_ms)
-{
-	if (t->tight)
-		return (clock_us() - s->d.changed_at) / 1000 >= t->conf->journal_keep_min;
-	return now_ms - s->done_ms >= t->conf->journal_keep;
-}
-
-static void
-keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
-{
-	if (!s->final) {
-		claim(t, s);
-		return;
-	}
-	if (s->damaged || (s->tail_damaged && s->epoch == t->epoch && s->progress >= s->last_seq)) {
-		/* without a connection yet, its readable rows may still be owed */
-		if (t->epoch > 0)
-			set_aside(t, s);
-		return;
-	}
-	if (s->last_seq > 0 && s->confirmed < s->last_seq)
-		return;
-	if (s->done_ms == 0)
-		s->done_ms = now_ms;
-	if (!old_enough(t, s, now_ms))
-		return;
-	/* a standby that lacks it may have taken over; but the disk has to be kept from
-	 * filling up while PostgreSQL is away, too */
-	if (t->connected && s->leaving != MAY_GO)
-		s->leaving = ASK_ONCE_MORE;
-	else
-		remove_done(t, s);
-}
-
 uint64_t
 tracker_pending(struct tracker *t)
 {
@@ -428,68 +278,11 @@ tracker_pending(struct tracker *t)
 	for (s = t->segs; s < t->segs + t->n; s++) {
 		if (!s->d.born)
 			continue;
-		if (!s->final && !s->damaged && open_reader(t, s) &&
+		if (!s->final && !s->damaged && tracker_open(t, s) &&
 		    segment_last_seq(s->reader, &s->last_seq) != ERR_OK)
 			segment_close(&s->reader);
 		if (s->last_seq > s->progress)
 			pending += (uint64_t)(s->last_seq - s->progress);
 	}
 	return pending;
-}
-
-static void
-measure(struct tracker *t)
-{
-	uint64_t bytes = 0, age = 0;
-	int64_t oldest = CLOCK_UNSET, now = clock_us();
-	struct seg *s;
-
-	stat_set(t->stat, STAT_flush_pending_rows, tracker_pending(t));
-	for (s = t->segs; s < t->segs + t->n; s++) {
-		bytes += s->d.bytes;
-		if (oldest == CLOCK_UNSET && s->last_seq > s->progress && !s->damaged && open_reader(t, s) &&
-		    segment_oldest(s->reader, s->progress, &oldest) == ERR_OK && oldest != CLOCK_UNSET)
-			age = now > oldest ? (uint64_t)(now - oldest) : 0;
-	}
-	stat_set(t->stat, STAT_flush_segments, t->n);
-	stat_set(t->stat, STAT_flush_journal_bytes, bytes);
-	stat_set(t->stat, STAT_flush_pending_age_us, age);
-}
-
-/* What a person has to mend. */
-static void
-complain(struct tracker *t)
-{
-	char text[UUID_TEXT];
-	struct seg *s;
-
-	t->errmsg[0] = '\0';
-	for (s = t->segs; s < t->segs + t->n && !t->errmsg[0]; s++) {
-		uuid_text(s->d.uuid, text);
-		if (s->stray)
-			snprintf(t->errmsg, sizeof t->errmsg, "segment %s is older than flush.retention and has "
-			    "no row in forebay.progress any more; if it was never loaded, type in psql: INSERT INTO "
-			    "forebay.progress (segment, node) VALUES ('%s', 'by hand'); else move its files away",
-			    text, text);
-		else if (s->damaged && !s->final)
-			snprintf(t->errmsg, sizeof t->errmsg, "segment %s is damaged and still being written: look "
-			    "at the disk, then type: systemctl restart forebay", text);
-	}
-}
-
-void
-tracker_keep_house(struct tracker *t)
-{
-	const struct dir_limits limits = { t->conf->journal_cap_pct, t->conf->journal_floor_pct,
-		t->conf->journal_floor_bytes };
-	int64_t start = clock_mono_ms();
-	struct dir_space space;
-	struct seg *s;
-
-	t->tight = dir_space(t->dir, &space) == ERR_OK && dir_tight(&space, &limits);
-	for (s = t->segs; s < t->segs + t->n && clock_mono_ms() - start < HOUSE_MS; s++)
-		keep_one(t, s, start);
-	t->again = true;
-	complain(t);
-	measure(t);
 }

@@ -57,7 +57,11 @@ enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
 bool tracker_collect(struct tracker *, struct batch *);
 /* The first `rows` of the batch are committed. */
 void tracker_loaded(struct tracker *, const struct batch *, size_t rows);
-/* Once a second: claims, sets aside, removes, and sets the gauges. Takes at most
+/* Opens its reader unless it is open; false after telling why. */
+bool tracker_open(struct tracker *, struct seg *);
+/* Closes its reader after an error; what is damaged is marked. */
+void tracker_trouble(struct seg *, enum err, const char *why);
+/* house.c. Once a second: claims, sets aside, removes, and sets the gauges. Takes at most
  * some tenths of a second; the rest is for the next time. */
 void tracker_keep_house(struct tracker *);
 /* Rows that are not known to be in PostgreSQL. */

@@ -109,6 +109,8 @@ enum err pg_load_events(struct pg *, const struct sink_batch *, enum sink_mode, 
 			struct sink_result *) MUST_CHECK;
 enum err pg_load_rejections(struct pg *, const struct sink_batch *, const uint8_t fate[],
 			    struct sink_result *) MUST_CHECK;
+
+/* --- quarantine.c ---------------------------------------------------------- */
 enum err pg_quarantine(struct pg *, const struct sink_batch *, const uint8_t fate[],
 		       const struct sink_bad *, size_t n_bad) MUST_CHECK;
 
