@@ -1,23 +1,46 @@
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/stat.h"
 #include "cli/cmd.h"
 #include "journal/dir.h"
+#include "journal/query.h"
+
+#define SAMPLE_MS	1000		/* between the two samples that rates come from */
+#define KINDS_MAX	20		/* sources and types that are shown */
 
 struct report {
+	int64_t at_us;			/* monotonic */
 	uint64_t v[STAT_COUNT];
 	struct stat_histogram t[TIMES_COUNT];
 	bool collect, flush;		/* were their counters there? */
+	bool collect_runs, flush_runs;
 	size_t segments;
 	struct dir_space space;
 };
 
+/* Does one of the processes that count there live? */
 static bool
-add_file(struct report *r, const char *dir, const char *name, const char *program)
+runs(const struct stat_file *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (f->slots[i].pid > 0 && (kill(f->slots[i].pid, 0) == 0 || errno == EPERM))
+			return true;
+	return false;
+}
+
+static bool
+add_file(struct report *r, const char *dir, const char *name, const char *program, bool *alive)
 {
 	struct stat_file f;
 	size_t i;
@@ -30,6 +53,7 @@ add_file(struct report *r, const char *dir, const char *name, const char *progra
 	for (i = 0; i < TIMES_COUNT; i++)
 		if (strcmp(stat_times_infos[i].program, program) == 0)
 			r->t[i] = stat_times_sum(&f, (enum stat_times)i);
+	*alive = runs(&f);
 	stat_close(&f);
 	return true;
 }
@@ -41,8 +65,9 @@ collect(struct report *r, const struct conf *conf)
 	enum err e;
 
 	memset(r, 0, sizeof *r);
-	r->collect = add_file(r, conf->run_dir, STAT_COLLECT_FILE, "collect");
-	r->flush = add_file(r, conf->run_dir, STAT_FLUSH_FILE, "flush");
+	r->at_us = clock_mono_us();
+	r->collect = add_file(r, conf->run_dir, STAT_COLLECT_FILE, "collect", &r->collect_runs);
+	r->flush = add_file(r, conf->run_dir, STAT_FLUSH_FILE, "flush", &r->flush_runs);
 	e = dir_list(conf->journal_dir, &list, &r->segments);
 	if (e == ERR_OK)
 		e = dir_space(conf->journal_dir, &r->space);
@@ -67,13 +92,125 @@ times_count(const struct stat_histogram *h)
 	return n;
 }
 
+/* --- what two samples tell --------------------------------------------------------- */
+
+/* The same counters, per second. */
+static const struct { const char *name, *doc; enum stat_counter counter; bool flush; } rates[] = {
+	{ "requests", "Requests a second.", STAT_collect_requests_total, false },
+	{ "events_accepted", "Events acknowledged a second.", STAT_collect_events_accepted_total, false },
+	{ "events_rejected", "Events refused a second.", STAT_collect_events_rejected_total, false },
+	{ "bytes_accepted", "Payload bytes a second.", STAT_collect_bytes_accepted_total, false },
+	{ "rows_loaded", "Rows loaded into PostgreSQL a second.", STAT_flush_rows_loaded_total, true },
+};
+
+static double
+per_second(const struct report *a, const struct report *b, uint64_t va, uint64_t vb)
+{
+	double seconds = (double)(b->at_us - a->at_us) / 1e6;
+
+	return seconds > 0 && vb > va ? (double)(vb - va) / seconds : 0;
+}
+
+/* Seconds until the journal is full when it goes on growing like this; -1: it does not grow. */
+static double
+until_full(const struct report *a, const struct report *b, const struct conf *conf)
+{
+	const struct dir_limits limits = { conf->journal_cap_pct, conf->journal_floor_pct, conf->journal_floor_bytes };
+	uint64_t capacity = dir_capacity(&b->space, &limits);
+	double growth = per_second(a, b, a->space.used, b->space.used);
+
+	if (growth <= 0)
+		return -1;
+	return capacity > b->space.used ? (double)(capacity - b->space.used) / growth : 0;
+}
+
+struct kinds { bool json; size_t n; };
+
+/* As JSON for people too: quoted, for a client chose the words. */
+static void
+put_text(struct buf *b, struct slice text)
+{
+	if (text.p)
+		buf_json(b, text, SIZE_MAX);
+	else
+		buf_puts(b, "null");
+}
+
+/* source, type, events */
+static bool
+print_kind(void *arg, const struct query_value *v, size_t n UNUSED)
+{
+	struct kinds *k = arg;
+	struct buf out;
+
+	buf_init(&out, 8192);
+	buf_puts(&out, !k->json ? "minute   " : k->n ? ",{\"source\":" : "{\"source\":");
+	put_text(&out, v[0].text);
+	buf_puts(&out, k->json ? ",\"type\":" : " ");
+	put_text(&out, v[1].text);
+	if (k->json)
+		buf_printf(&out, ",\"events\":%.*s}", (int)v[2].text.n, v[2].text.p);
+	else
+		buf_printf(&out, "%*.*s\n", out.n < 58 ? 58 - (int)out.n : 12, (int)v[2].text.n, v[2].text.p);
+	if (!out.failed)
+		fwrite(out.p, 1, out.n, stdout);
+	buf_fini(&out);
+	k->n++;
+	return true;
+}
+
+static enum err
+print_kinds(const struct conf *conf, bool json)
+{
+	struct kinds k = { .json = json };
+	char sql[256], since[CLOCK_TEXT], errmsg[256];
+	const struct slice params[] = { slice_str(clock_text(clock_us() - 60000000, since)) };
+	enum err e;
+
+	snprintf(sql, sizeof sql, "SELECT source, type, count(*) FROM event WHERE received_at > ?1"
+	    " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %d", KINDS_MAX);
+	e = query_run(conf->journal_dir, sql, params, 1, print_kind, &k, errmsg);
+	if (e != ERR_OK)
+		fprintf(stderr, "forebay stats: the last minute: %s\n", errmsg);
+	return e;
+}
+
+static void
+print_rates(const struct report *a, const struct report *b, const struct conf *conf, bool json)
+{
+	double full = until_full(a, b, conf), rate;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		rate = per_second(a, b, a->v[rates[i].counter], b->v[rates[i].counter]);
+		if (!(rates[i].flush ? b->flush : b->collect))
+			continue;
+		if (json)
+			printf(",\"%s_per_second\":%.1f", rates[i].name, rate);
+		else
+			printf("now      %-28s %20.1f  %s\n", rates[i].name, rate, rates[i].doc);
+	}
+	if (json && full < 0)
+		printf(",\"seconds_until_full\":null");
+	else if (json)
+		printf(",\"seconds_until_full\":%.0f", full);
+	else if (full < 0)
+		printf("now      %-28s %20s  The journal does not grow.\n", "seconds_until_full", "-");
+	else
+		printf("now      %-28s %20.0f  Until new events are refused, at the journal's growth of this second.\n",
+		    "seconds_until_full", full);
+}
+
+/* --- all counters -------------------------------------------------------------------- */
+
 static void
 print_json(const struct report *r)
 {
 	const struct stat_info *info;
 	size_t i;
 
-	printf("{");
+	printf("{\"collect_runs\":%s,\"flush_runs\":%s,", r->collect_runs ? "true" : "false",
+	    r->flush_runs ? "true" : "false");
 	for (i = 0; i < STAT_COUNT; i++)
 		if (shown(r, &stat_infos[i]))
 			printf("\"%s_%s\":%" PRIu64 ",", stat_infos[i].program, stat_infos[i].name, r->v[i]);
@@ -83,7 +220,7 @@ print_json(const struct report *r)
 			    info->program, info->name, times_count(&r->t[i]),
 			    info->program, info->name, r->t[i].us);
 	printf("\"journal_segments\":%zu,\"journal_bytes\":%" PRIu64 ",\"volume_free_bytes\":%" PRIu64
-	    ",\"volume_bytes\":%" PRIu64 "}\n", r->segments, r->space.used, r->space.free, r->space.total);
+	    ",\"volume_bytes\":%" PRIu64, r->segments, r->space.used, r->space.free, r->space.total);
 }
 
 /* The mean, and the bound below which 99 of 100 lie. */
@@ -119,6 +256,10 @@ print_text(const struct report *r)
 		printf("# the collector has not run since boot, or run.dir is another\n");
 	if (!r->flush)
 		printf("# the flusher has not run since boot, or run.dir is another\n");
+	if (r->collect && !r->collect_runs)
+		printf("# the collector does not run: its numbers are from when it last did\n");
+	if (r->flush && !r->flush_runs)
+		printf("# the flusher does not run: its numbers are from when it last did\n");
 	for (i = 0; i < STAT_COUNT; i++)
 		if (shown(r, &stat_infos[i]) && !is_idle_code(&stat_infos[i], r->v[i]))
 			printf("%-8s %-28s %20" PRIu64 "  %s\n", stat_infos[i].program,
@@ -131,25 +272,50 @@ print_text(const struct report *r)
 	printf("%-8s %-28s %20" PRIu64 "  Free on its volume.\n", "journal", "free_bytes", r->space.free);
 }
 
+static void
+usage(FILE *f)
+{
+	fputs("usage: forebay stats [--json]\n"
+	    "Rates of this second, events of the last minute by source and type, all counters of\n"
+	    "collector and flusher, and the journal's size. What waits for PostgreSQL is in flush\n"
+	    "pending_rows and pending_age_us.\n"
+	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n", f);
+}
+
 int
 cmd_stats(const struct conf *conf, int argc, char **argv)
 {
+	const struct timespec pause = { .tv_sec = SAMPLE_MS / 1000, .tv_nsec = SAMPLE_MS % 1000 * 1000000L };
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	struct report r;
+	bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	struct report a, b;
+	int status;
 	enum err e;
 
-	if (argc > 1 && !json) {
-		fputs("usage: forebay stats [--json]\n", stderr);
-		return EX_USAGE;
+	if (help || (argc > 1 && !json)) {
+		usage(help ? stdout : stderr);
+		return help ? EX_OK : EX_USAGE;
 	}
-	e = collect(&r, conf);
+	status = cmd_journal_readable(conf->journal_dir);
+	if (status != EX_OK)
+		return status;
+	e = collect(&a, conf);
+	nanosleep(&pause, NULL);
+	if (e == ERR_OK)
+		e = collect(&b, conf);
 	if (e != ERR_OK) {
-		fprintf(stderr, "%s: cannot be read; are you in group forebay?\n", conf->journal_dir);
-		return e == ERR_DOWN ? EX_NOINPUT : EX_NOPERM;
+		fprintf(stderr, "forebay stats: %s: %s\n", conf->journal_dir, err_name(e));
+		return err_exit(e);
 	}
-	if (json)
-		print_json(&r);
+	if (!json)
+		print_text(&b);
 	else
-		print_text(&r);
-	return EX_OK;
+		print_json(&b);
+	print_rates(&a, &b, conf, json);
+	if (json)
+		printf(",\"last_minute\":[");
+	e = print_kinds(conf, json);
+	if (json)
+		puts("]}");
+	return err_exit(e);
 }

@@ -28,7 +28,7 @@ static const struct verb {
 	{ "salvage", "[--json]",
 	  "bring what can be read of segments that were set aside into the journal", cmd_salvage },
 	{ "stats", "[--json]",
-	  "counters of collector and flusher, and the journal's size", cmd_stats },
+	  "rates, events by source and type, counters, the journal's size", cmd_stats },
 	{ "tail", "[-f] [-n LINES] [--type T] [--source S] [--text T] [--rejected] [--json]",
 	  "the newest events of the journal, and those that come", cmd_tail },
 	{ "where", "[--json] [--conninfo CONNINFO] RECEIPT|ID",
@@ -44,6 +44,9 @@ usage(FILE *f)
 	    "       forebay --version | --help\n\n", f);
 	for (v = verbs; v < verbs + ARRAY_SIZE(verbs); v++)
 		fprintf(f, "  %s %s\n      %s\n", v->name, v->args, v->what);
+	fputs("\nVERB --help says more. Exit status: 0; 1 where a verb has found something amiss; else as\n"
+	    "in sysexits.h: 64 usage, 65 input, 66 no journal, 69 a service is missing, 70 a bug,\n"
+	    "71 the system, 74 input or output, 75 try again, 77 no right, 78 settings.\n", f);
 }
 
 /* The example needs no settings in force, and a broken file must not hide it. */

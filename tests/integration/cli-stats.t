@@ -1,0 +1,49 @@
+#!/bin/sh
+# forebay stats: rates, the last minute, who runs; and the words that the shell
+# completes are those that the command knows.
+. "$(dirname "$0")/lib.sh"
+world; database
+collector
+flusher
+
+stats() { forebay stats "$@"; }
+number() { stats --json | grep -o "\"$1\":[0-9.truefalsn]*" | cut -d : -f 2; }
+
+fcgi 'post:[{"type":"a","source":"s"},{"type":"a","source":"s"},{"type":"b"}]' answer >/dev/null
+ok "everything is flushed" wait_drained 30
+stats --json >"$W/body"
+is "JSON: the last minute" "$(json '$.last_minute')" \
+	'[{"type": "a", "events": 2, "source": "s"}, {"type": "b", "events": 1, "source": null}]'
+is "counters" "$(json '$.collect_events_accepted_total')" 3
+is "who runs" "$(json '$.collect_runs')$(json '$.flush_runs')" truetrue
+is "nothing is pending" "$(number flush_pending_rows)" 0
+
+# pour: events for some seconds, so that two samples differ
+pour() {
+	local i=0
+	while [ $i -lt 40 ]; do
+		fcgi 'post:{"type":"p","n":1}' answer >/dev/null
+		i=$((i + 1))
+		sleep 0.05
+	done
+}
+pour &
+is "a rate above nothing" "$(number events_accepted_per_second | awk '{ print ($1 > 0) }')" 1
+like "when the journal will be full" "$(number seconds_until_full)" '^[0-9]+$'
+wait $!
+sleep 1.1
+is "and of nothing" "$(number events_accepted_per_second)" 0.0
+is "a journal that does not grow" "$(number seconds_until_full)" null
+like "for people" "$(stats)" '^minute   "s" "a" +2$'
+stop flush
+like "who does not run" "$(stats)" '^# the flusher does not run'
+stats --bogus 2>/dev/null
+is "wrong usage is 64" $? 64
+
+verbs=$("$BIN/forebay" --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort | tr '\n' ' ')
+is "the completion knows every verb" "$(bash -c '. "$1"; COMP_WORDS=(forebay ""); COMP_CWORD=1
+	_forebay; printf "%s\n" "${COMPREPLY[@]}"' - "$top_srcdir/conf/bash-completion/forebay" |
+	grep -v ^- | sort | tr '\n' ' ')" "$verbs"
+is "and what a verb takes" "$(bash -c '. "$1"; COMP_WORDS=(forebay -c x audit --seg); COMP_CWORD=4
+	_forebay; echo "${COMPREPLY[@]}"' - "$top_srcdir/conf/bash-completion/forebay")" --segments
+done_testing
