@@ -22,6 +22,8 @@ struct store {
 	int64_t retry_at_ms, retry_ms;	/* when to try for a new one */
 	const char *short_of;		/* space: what is missing, or NULL */
 	bool in_turn;
+	int64_t newest_at;		/* received_at of the segment's last row */
+	bool clock_fell;
 	uint64_t turn_events, turn_bytes;	/* counted once they are durable */
 };
 
@@ -40,6 +42,8 @@ open_segment(struct store *s)
 			log_info("journal.recovered", "a new segment could be made");
 		s->retry_ms = RETRY_MIN_MS;
 		s->born_ms = now;
+		s->newest_at = INT64_MIN;
+		s->clock_fell = false;
 		stat_add(s->stat, STAT_collect_segments_total, 1);
 		return;
 	}
@@ -103,6 +107,18 @@ store_segment(const struct store *s)
 	return journal_segment(s->journal);
 }
 
+/* Within a segment received_at never falls, so that readers find a time by
+ * bisection. A clock that is set back begins a new segment after the turn. */
+static void
+keep_order(struct store *s, struct row *r)
+{
+	if (r->received_at < s->newest_at) {
+		r->received_at = s->newest_at;
+		s->clock_fell = true;
+	}
+	s->newest_at = r->received_at;
+}
+
 enum err
 store_append(struct store *s, struct row *rows, size_t n)
 {
@@ -110,6 +126,7 @@ store_append(struct store *s, struct row *rows, size_t n)
 
 	s->in_turn = true;
 	for (i = 0; i < n; i++) {
+		keep_order(s, &rows[i]);
 		if (rows[i].kind != ROW_EVENT)
 			continue;
 		s->turn_events++;
@@ -118,7 +135,8 @@ store_append(struct store *s, struct row *rows, size_t n)
 	return journal_append(s->journal, rows, n);
 }
 
-/* A segment that is large or old enough is closed and a new one begun. */
+/* A segment that is large or old enough, or whose clock was set back, is closed and
+ * a new one begun. */
 static void
 rotate(struct store *s)
 {
@@ -126,7 +144,7 @@ rotate(struct store *s)
 
 	if (!s->journal || journal_last_seq(s->journal) == 0)
 		return;
-	if (!old && journal_bytes(s->journal) < s->conf->journal_segment_bytes)
+	if (!old && !s->clock_fell && journal_bytes(s->journal) < s->conf->journal_segment_bytes)
 		return;
 	journal_close(&s->journal);
 	open_segment(s);

@@ -17,7 +17,9 @@
  *   row(seq, ...)     one row an event or rejection; seq is 1, 2, 3 ... without a hole
  *
  * A request's rows have consecutive seqs; `head` is the first of them and carries
- * the request's context for all. `crc` is CRC-32C over every other column.
+ * the request's context for all. received_at does not fall within a segment (the
+ * collector begins a new one when its clock is set back), so a time is found by
+ * bisection. `crc` is CRC-32C over every other column.
  *
  * Rules, each for a failure that was reproduced (doc/ARCHITECTURE.md, INV-1 ...):
  * one read-write connection for each segment, ever; readers open read-only; the
