@@ -120,17 +120,20 @@ refused(struct pg *p)
 		"password authentication failed", "does not exist", "pg_hba.conf", "certificate",
 		"not permitted to log in", "permission denied for database", "no password supplied",
 	};
-	const char *file = p->conf->flush_password_file, *m = PQerrorMessage(p->conn);
+	const char *file = p->conf->flush_password_file;
+	char m[600];
 	size_t i;
 
+	snprintf(m, sizeof m, "%s", PQerrorMessage(p->conn));
+	for (i = strlen(m); i > 0 && m[i - 1] == '\n'; i--)
+		m[i - 1] = '\0';
 	if (PQconnectionNeedsPassword(p->conn) || strstr(m, "password authentication failed"))
-		return pg_fail(p, ERR_SETUP, "%.500s; put the right password into %.300s: it is read "
+		return pg_fail(p, ERR_SETUP, "%s; put the right password into %.300s: it is read "
 		    "again at each attempt", m, *file ? file : "the file that flush.password_file names");
 	for (i = 0; i < ARRAY_SIZE(setup); i++)
 		if (strstr(m, setup[i]))
-			return pg_fail(p, ERR_SETUP, "%.500s; mend flush.conninfo or the server, then nothing "
-			    "more: it is tried again", m);
-	return pg_fail(p, ERR_DOWN, "%.900s", m);
+			return pg_fail(p, ERR_SETUP, "%s; mend flush.conninfo or the server: it is tried again", m);
+	return pg_fail(p, ERR_DOWN, "%s", m);
 }
 
 static enum err
