@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum err
@@ -30,13 +31,21 @@ file_lock(const char *path, enum file_lock_mode mode, int *out)
 		[FILE_LOCK_NEW] = O_CREAT | O_EXCL,
 	};
 	int fd = open(path, O_RDWR | O_CLOEXEC | flags[mode], 0640);
+	struct stat st;
+	enum err e;
 
 	*out = -1;
 	if (fd < 0)
 		return errno == ENOENT ? ERR_DOWN : errno == ENOSPC ? ERR_FULL : ERR_IO;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		e = errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
 		close(fd);
-		return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+		return e;
+	}
+	/* somebody may have locked it since it was opened, removed it, and let go */
+	if (fstat(fd, &st) != 0 || st.st_nlink == 0) {
+		close(fd);
+		return mode == FILE_LOCK_EXISTING ? ERR_DOWN : ERR_BUSY;
 	}
 	*out = fd;
 	return ERR_OK;

@@ -15,7 +15,8 @@ enum err file_sync_dir(const char *dir) MUST_CHECK;
 /*
  * Opens DIR/NAME and takes flock(LOCK_EX | LOCK_NB) on it; the lock lasts until
  * the fd is closed. create: the file must not exist yet (O_EXCL); otherwise it is
- * made when missing only if `make`. ERR_BUSY: somebody holds it. ERR_DOWN: not there.
+ * made when missing only if `make`. ERR_BUSY: somebody holds it, or removed the new
+ * file before it was locked. ERR_DOWN: not there.
  */
 enum file_lock_mode { FILE_LOCK_EXISTING, FILE_LOCK_MAKE, FILE_LOCK_NEW };
 enum err file_lock(const char *path, enum file_lock_mode, int *fd) MUST_CHECK;

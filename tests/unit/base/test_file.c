@@ -1,8 +1,10 @@
 /* Small files: locks, reading, replacing. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "tools/tap.h"
 #include "tools/tmp.h"
@@ -29,6 +31,48 @@ test_lock(void)
 	is_int(file_lock(path, FILE_LOCK_EXISTING, &fd), ERR_OK, "closing the fd gives the lock back");
 	close(fd);
 	is_int(file_lock("/nonexistent/dir/file", FILE_LOCK_MAKE, &fd), ERR_DOWN, "no directory");
+}
+
+/* Another process locks whatever stands there and removes it. */
+static void NORETURN
+remove_for_ever(void)
+{
+	int fd;
+
+	for (;;)
+		if (file_lock(path, FILE_LOCK_EXISTING, &fd) == ERR_OK) {
+			unlink(path);
+			close(fd);
+		}
+}
+
+/* A lock is on the file of that name, or on none: a new file may be taken and removed
+ * between its making and its locking. */
+static void
+test_lock_race(void)
+{
+	int64_t end = clock_mono_ms() + 1000;
+	int taken = 0, lost = 0, fd, status;
+	struct stat st;
+	pid_t pid;
+
+	unlink(path);
+	pid = fork();
+	if (pid == 0)
+		remove_for_ever();
+	while (clock_mono_ms() < end) {
+		if (file_lock(path, FILE_LOCK_NEW, &fd) != ERR_OK)
+			continue;
+		taken++;
+		lost += stat(path, &st) != 0;
+		unlink(path);
+		close(fd);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	unlink(path);
+	ok(taken > 0, "%d new files locked", taken);
+	is_int(lost, 0, "each still under its name");
 }
 
 static void
@@ -71,6 +115,7 @@ main(void)
 	tmp_make(dir);
 	snprintf(path, sizeof path, "%s/file", dir);
 	test_lock();
+	test_lock_race();
 	test_read();
 	test_replace();
 	tmp_remove(dir);
