@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define VARIABLE	"FOREBAYD_HANDOVER"	/* "FD SLOT:PID SLOT:PID ..." */
+#define VARIABLE	"FOREBAYD_HANDOVER"	/* "FD SLOT:PID:KILL_AT ..." */
 #define TEST_MS		10000
 #define ARGS_MAX	256
 
@@ -36,14 +36,15 @@ bool
 handover_take(struct handover *h)
 {
 	const char *s = getenv(VARIABLE);
+	struct handover_child *c = h->children;
 	int used;
 
 	h->n = 0;
 	if (!s || sscanf(s, "%d%n", &h->listen_fd, &used) != 1 ||
 	    fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC) != 0)
 		return false;
-	for (s += used; h->n < HANDOVER_MAX; s += used, h->n++)
-		if (sscanf(s, " %u:%d%n", &h->children[h->n].slot, &h->children[h->n].pid, &used) != 2)
+	for (s += used; h->n < HANDOVER_MAX; s += used, h->n++, c++)
+		if (sscanf(s, " %u:%d:%lld%n", &c->slot, &c->pid, &c->kill_at_ms, &used) != 3)
 			break;
 	unsetenv(VARIABLE);
 	return true;
@@ -99,7 +100,8 @@ handover_exec(const struct handover *h)
 	buf_init(&b, 64 * 1024);
 	buf_printf(&b, "%d", h->listen_fd);
 	for (i = 0; i < h->n; i++)
-		buf_printf(&b, " %u:%d", h->children[i].slot, h->children[i].pid);
+		buf_printf(&b, " %u:%d:%lld", h->children[i].slot, h->children[i].pid,
+		    h->children[i].kill_at_ms);
 	if (!b.failed && setenv(VARIABLE, b.p, 1) == 0 && fcntl(h->listen_fd, F_SETFD, 0) == 0)
 		execv(program, arguments);
 	fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC);

@@ -14,7 +14,11 @@
 
 #define HANDOVER_MAX	512	/* children */
 
-struct handover_child { pid_t pid; unsigned slot; };
+struct handover_child {
+	pid_t pid;
+	unsigned slot;
+	long long kill_at_ms;	/* told to leave: when it is killed; 0: not told */
+};
 struct handover {
 	int listen_fd;
 	struct handover_child children[HANDOVER_MAX];

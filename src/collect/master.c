@@ -231,7 +231,9 @@ reload(struct master *m)
 	}
 	for (i = 0; i < m->n_slots; i++)
 		if (m->children[i].pid)
-			h.children[h.n++] = (struct handover_child){ m->children[i].pid, i };
+			h.children[h.n++] = (struct handover_child){
+				m->children[i].pid, i, m->children[i].kill_at_ms,
+			};
 	log_info("reload", "workers=%u", h.n);
 	notify("RELOADING=1");
 	close(m->signals);
@@ -251,7 +253,8 @@ adopt(struct master *m, const struct handover *h, int64_t now)
 		slot = h->children[i].slot;
 		CHECK(slot < m->n_slots);
 		m->children[slot] = (struct child){
-			.pid = h->children[i].pid, .started_ms = now, .unseen = m->a->stats->fresh,
+			.pid = h->children[i].pid, .started_ms = now,
+			.kill_at_ms = h->children[i].kill_at_ms, .unseen = m->a->stats->fresh,
 		};
 		m->a->stats->slots[slot].pid = (int32_t)h->children[i].pid;
 		m->a->stats->slots[slot].heartbeat_ms = now;
