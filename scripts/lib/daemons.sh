@@ -92,6 +92,12 @@ ready_wait() {
 	done
 }
 
+# Does the flusher reach the database, and takes that what it brings?
+flowing() {
+	as curl -sf -m 5 --unix-socket "$DATA/sock/metrics.sock" http://localhost/metrics |
+	    grep -qx 'forebay_postgres_up 1'
+}
+
 ready() {
 	as curl -sf -o /dev/null -m 5 --cacert "$DATA/tls/ca.pem" "https://127.0.0.1:$PORT/readyz"
 }
