@@ -41,7 +41,7 @@ only 'yajl/' 'event/'
 only 'zlib\.h' 'event/inflate\.c'
 
 result "master.c touches no data" "$(grep -nE '^#[[:space:]]*include "(journal/|event/|collect/(fcgi|worker))' "$src/collect/master.c")"
-result "no folder beside these" "$(cd "$src" && ls -d */ | grep -vxE '(base|event|journal|sink|collect|flush|cli)/')"
+result "no folder beside these" "$(cd "$src" && printf '%s\n' */ | grep -vxE '(base|event|journal|sink|collect|flush|cli)/')"
 
 echo "1..$n"
 exit $rc

@@ -59,7 +59,7 @@ test_arguments(void)
 
 	args[0] = arguments[0];
 	args[1] = test;
-	while (arguments[n] && n < ARGS_MAX - 2)
+	while (n < ARGS_MAX - 2 && arguments[n])
 		n++;
 	if (arguments[n])
 		return NULL;
