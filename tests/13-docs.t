@@ -63,7 +63,7 @@ only "API.md has nginx's codes" "$nginx_codes" "$(grep -oE '^\| `[a-z_]+`' doc/A
 
 metrics=$(grep -oE '"forebay_[a-z_]+' src/counters.def src/base/stat.c | sed 's/.*"//')
 only "documents and alerts name metrics that exist" "$(grep -ohE 'forebay_[a-z_]+' $docs conf/prometheus/forebay.rules.yml |
-	grep -vxE 'forebay_(flusher|owner|flush|code|title|message|retry_after)' |
+	grep -vxE 'forebay_(flusher|owner|flush|code|title|message|retry_after|tls)' |
 	sed 's/_bucket$//; s/\(duration_seconds\)_count$/\1/; s/\(duration_seconds\)_sum$/\1/')" "$metrics"
 
 # Headings as GitHub makes anchors of them.
