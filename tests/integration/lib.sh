@@ -212,10 +212,10 @@ need() {
 	export FOREBAY_SQL_DIR="$SQL" FOREBAY_EXTENSION="$BIN/forebay_journal.so"
 }
 
-load() { as "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL/v1/events" >"$W/load.json"; }
+load() { as "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL${LOAD_PATH:-/v1/events}" >"$W/load.json"; }
 # the same in the background; load_end WHAT is the test that every answer was expected
 load_start() {
-	(exec $AS "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL/v1/events") \
+	(exec $AS "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL${LOAD_PATH:-/v1/events}") \
 		>"$W/load.json" 2>"$W/log/load.log" &
 	LOAD=$!
 	echo $LOAD >"$W/load.pid"
@@ -330,7 +330,7 @@ make_cert() {
 
 # collector [-o ...]: sockets are answered when it returns
 collector() {
-	spawn collect "$BIN/forebayd" -c "$W/forebay.conf" "$@"
+	spawn collect "${FOREBAYD:-$BIN/forebayd}" -c "$W/forebay.conf" "$@"
 	collector_ready || bail "forebayd does not get ready"
 }
 # the same with somebody who starts it again

@@ -43,7 +43,7 @@ static struct load {
 	uint64_t requests;		/* 0: no limit */
 	double seconds, rate;		/* 0: no limit */
 	int64_t timeout_us, grace_us;
-	bool retry, expected[STATUS_MAX];	/* [0]: no answer */
+	bool retry, again, expected[STATUS_MAX];	/* [0]: no answer */
 	int oracle;			/* fd or -1 */
 	/* state */
 	int epfd;
@@ -53,7 +53,7 @@ static struct load {
 	int64_t start_us, stop_us;	/* of starting requests; 0: not yet */
 	struct buf book;		/* oracle lines not written yet */
 	/* results */
-	uint64_t started, answered, acked, retries, connects, unexpected;
+	uint64_t started, answered, acked, retries, connects, unexpected, cut;
 	uint64_t status[STATUS_MAX], histogram[BUCKETS];
 	int64_t max_us;
 } g;
@@ -219,7 +219,7 @@ complain(const struct conn *c, int status)
 static void
 lost(struct conn *c, int64_t now)
 {
-	bool was_open = c->state == CONN_OPEN;
+	bool was_open = c->state == CONN_OPEN, silent = c->in_n == 0 && !c->head_done;
 
 	idle_remove(c);
 	conn_close(c);
@@ -227,6 +227,11 @@ lost(struct conn *c, int64_t now)
 	if (!c->in_flight)
 		return;
 	c->in_flight = false;
+	if (g.again && c->used && silent && c->tries == 1) {
+		g.cut++;
+		book('U', c, 0);
+		return;
+	}
 	g.status[0]++;
 	if (!g.expected[0])
 		complain(c, 0);
@@ -241,6 +246,7 @@ answer(struct conn *c, int64_t now)
 	bool all = c->accepted == c->n || (g.oracle < 0 && !c->receipt[0]);
 
 	c->in_flight = false;
+	c->used = true;
 	g.status[s]++;
 	g.answered++;
 	if (!g.expected[s] || (s / 100 == 2 && !all))
@@ -275,6 +281,7 @@ step(struct conn *c, enum conn_event ev)
 		break;
 	case CONN_READY:
 		g.connects++;
+		c->used = false;
 		if (c->n > 0)
 			request_queue(c);
 		else
@@ -383,9 +390,10 @@ report(void)
 
 	getrusage(RUSAGE_SELF, &ru);
 	printf("{\"seed\":\"%08x\",\"requests\":%llu,\"answered\":%llu,\"lost\":%llu,\"unfinished\":%u,"
-	    "\"retries\":%llu,\"connects\":%llu,\"unexpected\":%llu,\"events_acked\":%llu,\"statuses\":{",
+	    "\"retries\":%llu,\"cut\":%llu,\"connects\":%llu,\"unexpected\":%llu,\"events_acked\":%llu,\"statuses\":{",
 	    g.shape.seed, (unsigned long long)g.started, (unsigned long long)g.answered,
 	    (unsigned long long)g.status[0], g.busy, (unsigned long long)g.retries,
+	    (unsigned long long)g.cut,
 	    (unsigned long long)g.connects, (unsigned long long)g.unexpected,
 	    (unsigned long long)g.acked);
 	for (i = 1; i < STATUS_MAX; i++)
@@ -411,6 +419,8 @@ static const char usage[] =
 	"  -f, --form FORM       object, array or ndjson         -z, --gzip\n"
 	"  -b, --bytes N         an event (345)                  -s, --seed HEX\n"
 	"  -o, --oracle FILE     intents and outcomes            -R, --retry  send again after 5xx or no answer\n"
+	"  -k, --again           send again, once, what a kept connection that ends in silence has\n"
+	"                        cut off, as browsers and curl do\n"
 	"  -x, --expect LIST     statuses that are right, and `lost' (202); others make the exit status 1\n"
 	"  -T, --timeout S       for an answer (30)              -g, --grace S  for open requests at the end (60)\n"
 	"  -C, --ca FILE         check the server's certificate  -H, --host NAME  (localhost)\n"
@@ -518,6 +528,7 @@ option(int opt, char *arg, const char **ca)
 	case 's': g.shape.seed = (uint32_t)strtoul(arg, NULL, 16); break;
 	case 'o': set_oracle(arg); break;
 	case 'R': g.retry = true; break;
+	case 'k': g.again = true; break;
 	case 'x': parse_expect(arg); break;
 	case 'T': g.timeout_us = (int64_t)(number(arg, 0.001) * 1e6); break;
 	case 'g': g.grace_us = (int64_t)(number(arg, 0) * 1e6); break;
@@ -535,7 +546,7 @@ parse_options(int argc, char **argv)
 		{ "connections", 1, NULL, 'c' }, { "requests", 1, NULL, 'n' },
 		{ "seconds", 1, NULL, 't' }, { "rate", 1, NULL, 'r' }, { "events", 1, NULL, 'e' },
 		{ "form", 1, NULL, 'f' }, { "gzip", 0, NULL, 'z' }, { "bytes", 1, NULL, 'b' },
-		{ "seed", 1, NULL, 's' }, { "oracle", 1, NULL, 'o' }, { "retry", 0, NULL, 'R' },
+		{ "seed", 1, NULL, 's' }, { "oracle", 1, NULL, 'o' }, { "retry", 0, NULL, 'R' }, { "again", 0, NULL, 'k' },
 		{ "expect", 1, NULL, 'x' }, { "timeout", 1, NULL, 'T' }, { "grace", 1, NULL, 'g' },
 		{ "ca", 1, NULL, 'C' }, { "host", 1, NULL, 'H' }, { "unix", 1, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
@@ -543,7 +554,7 @@ parse_options(int argc, char **argv)
 	const char *ca = NULL;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:n:t:r:e:f:zb:s:o:Rx:T:g:C:H:u:", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "c:n:t:r:e:f:zb:s:o:Rkx:T:g:C:H:u:", longs, NULL)) != -1)
 		option(opt, optarg, &ca);
 	if (argc - optind != 1)
 		usage_exit("one URL, please");

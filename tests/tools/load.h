@@ -42,6 +42,7 @@ struct conn {
 	SSL *ssl;
 	int64_t wake_us;
 	bool want_write;		/* as registered with epoll */
+	bool used;			/* it has brought an answer */
 	struct buf out;
 	size_t sent;
 	/* the answer */
