@@ -34,6 +34,7 @@ mandoc            command mandoc
 shellcheck        command shellcheck
 '
 CHECK_ALL_PACKAGES='
+chromium          command chromium
 clang             command clang
 valgrind          command valgrind
 libc6-dbg         file    /usr/lib/debug/.build-id
