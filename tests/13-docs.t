@@ -70,6 +70,7 @@ only "documents and alerts name metrics that exist" "$(grep -ohE 'forebay_[a-z_]
 anchors() {
 	sed -n 's/^#\{1,6\} //p' "$1" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9 \n_-' | tr ' ' -
 }
+result "no heading of OPERATIONS.md stands twice" "$(anchors doc/OPERATIONS.md | sort | uniq -d)"
 only "each alert's runbook is a heading of OPERATIONS.md" \
 	"$(sed -n 's/^ *runbook: OPERATIONS.md#//p' conf/prometheus/forebay.rules.yml)" "$(anchors doc/OPERATIONS.md)"
 result "each alert has a runbook" "$(awk '/- alert:/ { if (name) print name; name = $3 } /runbook:/ { name = "" }
