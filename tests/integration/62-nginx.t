@@ -1,0 +1,64 @@
+#!/bin/sh
+# nginx as it is installed, both sites with all they include: no TLS for who asks for
+# another name, the client's address behind a load balancer, a log without secrets.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+world
+collector
+nginx
+CONF=$W/nginx/conf LOG=$W/nginx/log/nginx.log
+TLS_PORT=$((PORT + 1)) ALB_PORT=$((PORT + 2))
+
+# The sites as they are, but for the lines that are the administrator's and the ports.
+{
+	sed -e 's|events.example.com|localhost|' \
+	    -e "s|/etc/forebay/tls|$W/nginx/tls|" "$CONF/forebay-tls.conf"
+	sed -e '/http.conf;/d' -e '/metrics.conf;/d' \
+	    -e 's|10.0.0.0/16|127.0.0.0/8|' "$CONF/forebay-alb.conf"
+} | sed -e '/listen \[::\]/d' -e "s|listen 8080|listen 127.0.0.1:$ALB_PORT|" \
+    -e "s|listen 443|listen 127.0.0.1:$TLS_PORT|" \
+    -e "s|/var/log/nginx/forebay|$W/nginx/log/nginx|" >"$CONF/sites.conf"
+sed -i -e '/listen \[::\]/d' -e "s|listen 443|listen 127.0.0.1:$TLS_PORT|" "$CONF/reject.conf"
+sed -i 's|/site.conf;|/sites.conf;|' "$W/nginx/nginx.conf"
+ok "nginx takes both sites" as "$NGINX" -p "$W/nginx" -e "$W/nginx/log/test.log" -t -c nginx.conf
+stop nginx QUIT
+spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
+URL=https://localhost:$TLS_PORT
+ok "and runs them" wait_until 10 http GET /v1/time
+
+# --- where TLS ends ---------------------------------------------------------------
+
+tls() { curl -sS -o /dev/null --max-time 10 --cacert "$W/nginx/tls/cert.pem" "$@"; }
+ok "TLS 1.2" tls --tls-max 1.2 "$URL/v1/time"
+ok "TLS 1.3" tls --tlsv1.3 "$URL/v1/time"
+is "no TLS 1.1" "$(printf '' | openssl s_client -connect "localhost:$TLS_PORT" -servername localhost \
+	-tls1_1 -cipher DEFAULT:@SECLEVEL=0 2>/dev/null | grep -c 'Cipher is [^(]')" 0
+is "no TLS without a name" "$(tls "https://127.0.0.1:$TLS_PORT/v1/time" 2>/dev/null || echo "curl $?")" "curl 35"
+is "nor for another one" "$(tls --resolve "x.example:$TLS_PORT:127.0.0.1" \
+	"https://x.example:$TLS_PORT/v1/time" 2>/dev/null || echo "curl $?")" "curl 35"
+http GET /v1/time >/dev/null
+like "browsers stay with TLS" "$(head_of Strict-Transport-Security)" '^max-age=[1-9]'
+is "no version of nginx is told" "$(head_of Server)" nginx
+
+# --- the log ----------------------------------------------------------------------
+
+http POST '/v1/events?writeKey=hush' --data-binary '{"a":"hush"}' -H 'Authorization: Bearer hush' \
+	-H 'X-Api-Key: hush' -H 'Idempotency-Key: hush' -A 'who "asks"' >/dev/null
+logged() { grep -F '"path":"/v1/events"' "$LOG" >"$W/line"; }
+ok "a request is logged" wait_until 5 logged
+is "as JSON" "$(sql "SELECT \$j\$$(cat "$W/line")\$j\$::jsonb ->> 'user_agent'")" 'who "asks"'
+ok "with an id" grep -Eq '"request_id":"[0-9a-f]{32}"' "$W/line"
+is "and nothing secret" "$(grep -c hush "$LOG")" 0
+
+# --- behind a load balancer ---------------------------------------------------------
+
+alb() { curl -sS -o /dev/null --max-time 10 "http://127.0.0.1:$ALB_PORT$1" -H "X-Forwarded-For: $2"; }
+client_of() { sed -n "s|.*\"client\":\"\([^\"]*\)\".*\"path\":\"$1\".*|\1|p" "$LOG"; }
+client_is() { [ "$(client_of "$1")" = "$2" ]; }
+alb /one 203.0.113.9
+ok "the client is the load balancer's" wait_until 5 client_is /one 203.0.113.9
+alb /two '192.0.2.66, 203.0.113.9'
+ok "not what the client says it is" wait_until 5 client_is /two 203.0.113.9
+alb /three '203.0.113.9, 127.0.0.77'
+ok "not one balancer behind another" wait_until 5 client_is /three 203.0.113.9
+done_testing
