@@ -3,7 +3,8 @@
 #   SVC   the user of the services when this is root, else empty
 #   ME    the name of the user that runs them in either case
 #   RUN   ./run of the clone; run/env always stands there
-#   DATA  ./run as well, or /var/tmp/forebay-UID where SVC cannot reach the clone;
+#   DATA  ./run as well, or /var/tmp/forebay-UID where SVC cannot reach the clone or
+#         ./run is no place for data;
 #         with a name, a directory for another purpose beside it
 
 SERVICE_USER=forebay-dev
@@ -26,10 +27,14 @@ as() {
 	fi
 }
 
-# A UNIX socket's path has at most 107 bytes.
+# Will ./run do? A UNIX socket's path has at most 107 bytes, and a journal keeps off
+# file systems in memory or on a network.
 place_reaches() {
 	local longest=$1/sock/.s.PGSQL.5432.lock
 	[ ${#longest} -le 107 ] || return 1
+	case $(stat -f -c %T "$1") in
+	tmpfs|ramfs|nfs*|cifs|smb*|v9fs|ceph|afs) return 1 ;;
+	esac
 	[ -z "$SVC" ] || DATA=/ as test -x "$1"
 }
 

@@ -9,7 +9,6 @@ tls_good() {
 
 # tls_make: DATA/tls/ca.pem for clients, DATA/nginx/tls/{cert,key}.pem for nginx
 tls_make() {
-	! tls_good || return 0
 	as sh -eu -c '
 		umask 077
 		work=$(mktemp -d "$1/tls/new.XXXXXX")
