@@ -46,7 +46,7 @@ static struct shared {
 	int syncs;
 	int acked;			/* rows 1..acked are acknowledged */
 	int tried;			/* rows appended at most */
-	char log[LOG_BYTES];
+	_Alignas(struct record) char log[LOG_BYTES];
 } *sh;
 
 static bool recording;
@@ -64,17 +64,26 @@ chance(unsigned n)
 
 /* --- recording ------------------------------------------------------------------- */
 
+/* With what follows it, and up to where the next one may stand. */
+static size_t
+record_size(const struct record *r)
+{
+	size_t n = sizeof *r + (r->op == OP_WRITE ? r->n : 0);
+
+	return (n + _Alignof(struct record) - 1) & ~(_Alignof(struct record) - 1);
+}
+
 static void
 note(enum op op, int file, int64_t at, const void *p, size_t n)
 {
 	const struct record r = { op, file, at, n };
 
-	if (sh->used + sizeof r + n > LOG_BYTES)
+	if (sh->used + sizeof r + n + _Alignof(struct record) > LOG_BYTES)
 		_exit(3);
 	memcpy(sh->log + sh->used, &r, sizeof r);
 	if (p)
 		memcpy(sh->log + sh->used + sizeof r, p, n);
-	sh->used += sizeof r + (p ? n : 0);
+	sh->used += record_size(&r);
 }
 
 static int
@@ -275,7 +284,7 @@ replay(void)
 	size_t at;
 	int i;
 
-	for (at = 0; at < sh->used; at += sizeof *r + (r->op == OP_WRITE ? r->n : 0)) {
+	for (at = 0; at < sh->used; at += record_size(r)) {
 		r = (const void *)(sh->log + at);
 		switch (r->op) {
 		case OP_CREATE:
