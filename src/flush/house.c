@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "flush/tracker.h"
 
@@ -67,6 +68,7 @@ claim(struct tracker *t, struct seg *s)
 
 	if (dir_claim(t->dir, s->d.uuid, &lock) != ERR_OK)
 		return;
+	CRASH_POINT("claimed");
 	if (s->d.born)
 		finalize(t, s);
 	else

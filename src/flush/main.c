@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stat.h"
@@ -128,6 +129,7 @@ connect_sink(void)
 		failed(e, g.sink->errmsg);
 		return;
 	}
+	CRASH_POINT("connected");
 	g.connected = true;
 	stat_add(g.stat, STAT_flush_connects_total, 1);
 	tracker_connected(&g.tracker, true);
@@ -173,9 +175,12 @@ flush(void)
 		failed(e, g.sink->errmsg);
 		return;
 	}
+	CRASH_POINT("progress-read");
 	full = tracker_collect(&g.tracker, &g.batch);
+	CRASH_POINT("collected");
 	if (g.batch.n > 0)
 		e = ship(&g.ship, g.sink, &g.batch, &shipped);
+	CRASH_POINT("shipped");
 	tracker_loaded(&g.tracker, &g.batch, shipped.rows);
 	count(&shipped);
 	if (g.batch.n > 0)

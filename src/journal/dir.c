@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "journal/sqlite.h"
 
@@ -107,9 +108,11 @@ dir_remove(const char *dir, struct uuid u)
 
 	for (i = 0; e == ERR_OK && i < ARRAY_SIZE(suffixes); i++) {
 		e = segment_path(path, dir, u, suffixes[i]);
+		CRASH_POINT("unlinking");
 		if (e == ERR_OK && unlink(path) != 0 && errno != ENOENT)
 			e = ERR_IO;
 	}
+	CRASH_POINT("unlinked");
 	return e == ERR_OK ? file_sync_dir(dir) : e;
 }
 
@@ -126,6 +129,7 @@ dir_move(const char *dir, struct uuid u, const char *to_dir)
 			e = segment_path(to, to_dir, u, suffixes[i]);
 		if (e == ERR_OK && rename(from, to) != 0 && errno != ENOENT)
 			e = ERR_IO;
+		CRASH_POINT("renamed");
 	}
 	if (e == ERR_OK)
 		e = file_sync_dir(to_dir);

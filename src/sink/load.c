@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "sink/copy.h"
 #include "sink/pg.h"
 
@@ -81,6 +82,7 @@ copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fa
 
 	if (e == ERR_OK)
 		e = send_rows(p, b, fate, which, which == FATE_LOAD && !plain, &sent);
+	CRASH_POINT("copying");
 	if (e != ERR_OK)
 		return e;
 	e = pg_copy_end(p, &count, &row);
@@ -305,6 +307,7 @@ pg_load_events(struct pg *p, const struct sink_batch *b, enum sink_mode mode, ui
 		    b, fate, FATE_LOAD, true, r);
 	e = copy(p, "COPY forebay_stage (ord, " COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)",
 	    b, fate, FATE_LOAD, false, r);
+	CRASH_POINT("staged");
 	return e == ERR_OK ? from_stage(p, b, fate, n, r) : e;
 }
 

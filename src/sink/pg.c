@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "sink/pg.h"
 
 #define OUT_MAX	(64 * 1024 * 1024)	/* a piece of COPY data and the largest event */
@@ -77,24 +78,31 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	struct tally t[SINK_SEGMENTS_MAX];
 	enum err e = pg_exec(p, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
 
+	CRASH_POINT("begun");
 	if (e == ERR_OK)
 		e = pg_progress_lock(p, b, last);
+	CRASH_POINT("locked");
 	if (e == ERR_OK) {
 		trim(b, last, fate);
 		e = pg_load_events(p, b, mode, fate, r);
 	}
+	CRASH_POINT("loaded");
 	if (e == ERR_OK)
 		e = pg_load_rejections(p, b, fate, r);
+	CRASH_POINT("rejected");
 	if (e == ERR_OK) {
 		count_fates(b, fate, t, r);
 		if (r->quarantined > room)
 			e = pg_fail(p, ERR_FULL, "%llu rows would be quarantined, there is room for %zu",
 			    (unsigned long long)r->quarantined, room);
 	}
-	if (e == ERR_OK && r->quarantined > 0)
+	if (e == ERR_OK && r->quarantined > 0) {
 		e = pg_quarantine(p, b, fate, bad, n_bad);
+		CRASH_POINT("quarantined");
+	}
 	if (e == ERR_OK)
 		e = pg_progress_update(p, b, last, t);
+	CRASH_POINT("progressed");
 	if (e == ERR_OK)
 		e = announce(p, r);
 	return e == ERR_OK ? pg_commit(p) : e;
@@ -111,6 +119,7 @@ try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct 
 	p->sqlstate[0] = '\0';
 	first_fates(b, bad, n_bad, fate);
 	e = pg_partitions(p, b, fate);
+	CRASH_POINT("partitions");
 	if (e != ERR_OK)
 		return e;
 	e = transaction(p, b, mode, bad, n_bad, room, fate, r);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "sink/copy.h"
 #include "sink/pg.h"
 
@@ -137,6 +138,7 @@ pg_progress_lock(struct pg *p, const struct sink_batch *b, int64_t last[])
 
 	buf_init(&ids, 64 + SINK_SEGMENTS_MAX * 20);
 	e = insert_missing(p, b, &ids);
+	CRASH_POINT("inserted");
 	if (e == ERR_OK) {
 		buf_reset(&ids);
 		part_ids(b, false, &ids);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "sink/pg.h"
 
 #define STATEMENT_MS	70000	/* without an answer; the server's own time-outs come first */
@@ -280,7 +281,9 @@ pg_commit(struct pg *p)
 	p->warned = false;
 	if (!PQsendQuery(p->conn, "COMMIT"))
 		return lost(p);
+	CRASH_POINT("commit-sent");
 	e = checked(p, "COMMIT", PGRES_COMMAND_OK, &res);
+	CRASH_POINT("commit-answered");
 	if (e != ERR_OK)
 		return e;
 	/* COMMIT of a failed transaction succeeds with another tag */

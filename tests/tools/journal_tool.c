@@ -5,7 +5,9 @@
  *   journal_tool segments DIR       one line each: uuid, last seq, events, rejections; every
  *                                   row is read, so checksums and holes are checked
  *   journal_tool plant DIR < LINES  one row for each line, its payload, in a segment of its
- *                                   own and past every check of the door; prints its uuid
+ *                                   own and past every check of the door; prints its uuid.
+ *                                   "=PAYLOAD" is a second delivery of the row before,
+ *                                   "!BYTES" a rejection
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,12 +86,19 @@ static enum err
 plant_line(struct journal *j, struct uuid_source *ids, const char *line, size_t n)
 {
 	char id[UUID_TEXT];
+	static struct uuid before;
+	bool marked = n > 0 && (*line == '=' || *line == '!');
 	struct row row = {
 		.received_at = clock_us(), .time = CLOCK_UNSET, .key = SLICE(""),
-		.payload = { line, n }, .context = SLICE("{\"protocol\":\"planted\"}"),
+		.payload = { line + marked, n - marked }, .context = SLICE("{\"protocol\":\"planted\"}"),
 	};
 
-	row.fingerprint = uuid_v7(ids, row.received_at);
+	row.fingerprint = marked && *line == '=' ? before : uuid_v7(ids, row.received_at);
+	before = row.fingerprint;
+	if (marked && *line == '!') {
+		row.kind = ROW_REJECTION;
+		row.reason = SLICE("planted");
+	}
 	row.id = slice_str(uuid_text(row.fingerprint, id));
 	return journal_append(j, &row, 1);
 }
