@@ -48,7 +48,13 @@ finalize(struct tracker *t, struct seg *s)
 	s->tail_damaged = e == ERR_CORRUPT;
 	if (s->tail_damaged)
 		log_error("flush.damaged", "segment=%s: %s", uuid_text(s->d.uuid, text), errmsg);
-	if (tracker_open(t, s)) {
+	e = segment_open(&s->reader, t->dir, s->d.uuid, errmsg);
+	/* we hold the lock: nobody takes files away but a fault */
+	if (e == ERR_DOWN)
+		e = ERR_CORRUPT;
+	if (e != ERR_OK)
+		tracker_trouble(s, e, errmsg);
+	if (s->reader) {
 		e = segment_last_seq(s->reader, &s->last_seq);
 		if (e != ERR_OK)
 			tracker_trouble(s, e, segment_errmsg(s->reader));

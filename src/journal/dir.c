@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,12 +100,30 @@ dir_claim(const char *dir, struct uuid u, int *lock_fd)
 	return e == ERR_OK ? file_lock(path, FILE_LOCK_EXISTING, lock_fd) : e;
 }
 
+/* Takes the mark of birth away. */
+static enum err
+unmark(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	bool good;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_OK : ERR_IO;
+	good = fsync(fd) == 0;
+	close(fd);
+	return good ? ERR_OK : ERR_IO;
+}
+
 enum err
 dir_remove(const char *dir, struct uuid u)
 {
 	char path[SEGMENT_PATH];
 	size_t i;
-	enum err e = ERR_OK;
+	enum err e = segment_path(path, dir, u, ".lock");
+
+	/* who dies from here on leaves an unfinished segment, not a damaged one */
+	if (e == ERR_OK)
+		e = unmark(path);
 
 	for (i = 0; e == ERR_OK && i < ARRAY_SIZE(suffixes); i++) {
 		e = segment_path(path, dir, u, suffixes[i]);

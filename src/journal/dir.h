@@ -40,7 +40,10 @@ enum err dir_claim(const char *dir, struct uuid, int *lock_fd) MUST_CHECK;
  */
 enum err dir_tail_check(const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
 
-/* Unlinks db, wal, shm, then lock, and fsyncs the directory. */
+/*
+ * Takes the mark of birth away, unlinks the files, the lock last, and fsyncs the
+ * directory. Half done it leaves a segment that is not born.
+ */
 enum err dir_remove(const char *dir, struct uuid) MUST_CHECK;
 
 /* Moves a segment's files to another directory of the same volume, which must exist. */

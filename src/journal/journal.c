@@ -375,7 +375,8 @@ journal_errmsg(const struct journal *j)
 	return j->errmsg;
 }
 
-/* Nothing was ever appended, so nobody can miss it. */
+/* Nothing was ever appended, so nobody can miss it. Without the mark of birth first:
+ * half of it is an unfinished segment, not a damaged one. */
 static void
 remove_files(const struct journal *j)
 {
@@ -383,6 +384,8 @@ remove_files(const struct journal *j)
 	char path[SEGMENT_PATH];
 	size_t i;
 
+	if (ftruncate(j->lock_fd, 0) != 0 || fsync(j->lock_fd) != 0)
+		return;
 	for (i = 0; i < ARRAY_SIZE(suffixes); i++)
 		if (segment_path(path, j->dir, j->segment, suffixes[i]) == ERR_OK)
 			unlink(path);

@@ -232,6 +232,13 @@ test_unborn(void)
 	tracker_connected(&t, true);
 	turn();
 	ok(f && !exists(name(1), ".lock"), "an unfinished segment is removed");
+	segment(name(2), false);
+	snprintf(path, sizeof path, "%s/%s.lock", dir, uuid_text(name(2), text));
+	ok(truncate(path, 0) == 0, "so is one whose removal was cut short");
+	snprintf(path, sizeof path, "%s/%s.db-wal", dir, uuid_text(name(2), text));
+	ok(unlink(path) == 0, "after its first file");
+	turn();
+	ok(!exists(name(2), ".lock") && !exists(name(2), ".db"), "nothing of it is left");
 	is_int((long long)slot.v[STAT_flush_segments_set_aside_total], 0, "and not set aside");
 	finish();
 }
@@ -252,6 +259,13 @@ test_damage(void)
 	ok(!exists(name(1), ".db") && slot.v[STAT_flush_segments_set_aside_total] == 1,
 	    "a damaged segment is set aside");
 	ok(exists(name(2), ".db") && tracker_pending(&t) == 0, "the other is shipped");
+	segment(name(3), false);
+	snprintf(path, sizeof path, "%s/%s.db", dir, uuid_text(name(3), text));
+	ok(unlink(path) == 0, "a database file that is missing");
+	turn();
+	turn();
+	ok(!exists(name(3), ".lock") && slot.v[STAT_flush_segments_set_aside_total] == 2,
+	    "is damage too: what is left is set aside");
 	finish();
 }
 
