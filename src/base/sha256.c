@@ -3,10 +3,14 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#define PENDING	512		/* small pieces are handed on together: each call costs */
+
 struct sha256 {
 	EVP_MD *md;
 	EVP_MD_CTX *ctx;
 	bool failed;
+	size_t n;
+	char pending[PENDING];
 };
 
 enum err
@@ -42,13 +46,29 @@ sha256_begin(struct sha256 *s)
 {
 	/* no type: the one from before is kept */
 	s->failed = EVP_DigestInit_ex2(s->ctx, NULL, NULL) != 1;
+	s->n = 0;
+}
+
+static void
+update(struct sha256 *s, const char *p, size_t n)
+{
+	if (!s->failed && n > 0)
+		s->failed = EVP_DigestUpdate(s->ctx, p, n) != 1;
 }
 
 void
 sha256_put(struct sha256 *s, struct slice b)
 {
-	if (!s->failed && b.n > 0)
-		s->failed = EVP_DigestUpdate(s->ctx, b.p, b.n) != 1;
+	if (b.n > PENDING - s->n) {
+		update(s, s->pending, s->n);
+		s->n = 0;
+	}
+	if (b.n > PENDING) {
+		update(s, b.p, b.n);
+	} else if (b.n > 0) {
+		memcpy(s->pending + s->n, b.p, b.n);
+		s->n += b.n;
+	}
 }
 
 void
@@ -66,6 +86,7 @@ sha256_put_field(struct sha256 *s, struct slice b)
 enum err
 sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES])
 {
+	update(s, s->pending, s->n);
 	if (s->failed || EVP_DigestFinal_ex(s->ctx, out, NULL) != 1)
 		return ERR_NOMEM;
 	return ERR_OK;
