@@ -19,6 +19,6 @@ done
 load_end "clients noticed nothing"
 ok "everything is flushed" wait_drained 30
 is "nothing is in quarantine" "$(sql "SELECT count(*) FROM forebay.quarantine")" 0
-ok "every event is accounted for" verify --no-duplicates --dropped "$W/oracle"
+verify "every event is accounted for" --no-duplicates --dropped "$W/oracle"
 is "all of them" "$(sql "SELECT sum(loaded) FROM forebay.progress")" "$(grep -c ^A "$W/oracle")"
 done_testing

@@ -384,7 +384,43 @@ json() {
 		'base64'), 'UTF8')::jsonb, '$1') #>> '{}'"
 }
 
+# stops: makes the flusher's transaction pass three gates, in the load, in the update
+# of progress and in COMMIT. They are open until somebody holds one.
+stops() {
+	sql_script <<-'END'
+		CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS
+			'BEGIN PERFORM pg_advisory_xact_lock_shared(7, TG_ARGV[0]::integer); RETURN NEW; END';
+		CREATE TRIGGER gate BEFORE INSERT ON forebay.event FOR STATEMENT EXECUTE FUNCTION gate(1);
+		CREATE TRIGGER gate BEFORE UPDATE ON forebay.progress FOR STATEMENT EXECUTE FUNCTION gate(2);
+		CREATE CONSTRAINT TRIGGER last_gate AFTER UPDATE ON forebay.progress
+			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gate(3);
+	END
+}
+
+# at GATE COMMAND: waits until the flusher stands at gate 1, 2 or 3, runs psql's
+# command, and opens the gate
+at() {
+	sql_script >/dev/null <<-END
+		SET statement_timeout = '3s';
+		SELECT pg_advisory_lock(7, $1);
+		DO \$\$ BEGIN
+			WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 7
+				AND objid = $1 AND NOT granted) LOOP
+				PERFORM pg_sleep(0.001);
+			END LOOP;
+		END \$\$;
+		$2
+	END
+}
+
 # --- what it is all about ---------------------------------------------------------
+
+# At every moment, in one snapshot: what progress says is loaded is what is there.
+books_hold() {
+	sql_is "SELECT count(*) FROM forebay.progress p FULL JOIN
+		(SELECT segment, count(*) AS n FROM forebay.event GROUP BY segment) e USING (segment)
+		WHERE coalesce(loaded, 0) <> coalesce(n, 0)" 0
+}
 
 # Everything in the journal is in PostgreSQL.
 drained() {
@@ -399,7 +435,12 @@ drained() {
 }
 wait_drained() { wait_until "$1" drained; }
 
-# verify FILE ...: oracle files against PostgreSQL and the journal; see verify.sh
+# verify WHAT [--no-duplicates] [--dropped] FILE ...: oracle files against PostgreSQL
+# and the journal; verify.sh says what is held against what
 verify() {
-	W=$W J=$J PG=$PG TOOLS=$TOOLS AS=$AS sh "$top_srcdir/tests/integration/verify.sh" "$@"
+	local what=$1 rc=0 out
+	shift
+	out=$(W=$W J=$J PG=$PG TOOLS=$TOOLS AS=$AS sh "$top_srcdir/tests/integration/verify.sh" "$@" 2>&1) || rc=$?
+	is "$what" "$rc" 0
+	note "$out"
 }
