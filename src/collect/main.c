@@ -152,8 +152,10 @@ main(int argc, char **argv)
 		fatal(EX_CONFIG, "collect.peer", "there is no such user");
 	check_journal(conf);
 	check_keys(conf);
-	if (test)
+	if (test) {
+		conf_free(&conf);
 		return EX_OK;
+	}
 	reloaded = handover_take(&before);
 	if (stat_create(&stats, conf->run_dir, STAT_COLLECT_FILE, slots(conf, &before)) != ERR_OK)
 		fatal(EX_CANTCREAT, conf->run_dir, "the counters' file cannot be made");
