@@ -21,6 +21,7 @@ struct book {
 	bool progress;			/* it has a row there */
 	int64_t last_seq, loaded, duplicates, quarantined, rejected;
 	int64_t events, distinct, both, lowest, highest, in_quarantine, in_rejection;
+	char first_at[CLOCK_TEXT];	/* received_at of its first row in event, "" when there is none */
 	int64_t journal;		/* last seq there, -1: not in this journal */
 };
 

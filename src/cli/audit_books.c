@@ -47,6 +47,7 @@ take_book(void *arg, const char *const *v)
 	snprintf(b->node, sizeof b->node, "%s", v[1] ? v[1] : "");
 	for (i = 2; i < ARRAY_SIZE(numbers); i++)
 		*numbers[i] = v[i] ? strtoll(v[i], NULL, 10) : 0;
+	snprintf(b->first_at, sizeof b->first_at, "%s", v[14] ? v[14] : "");
 	if (a->n % 1000 == 0)
 		audit_tell(a, "PostgreSQL: segments", a->n, a->n);
 	return true;

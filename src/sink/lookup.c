@@ -48,9 +48,9 @@ static const struct question { int params; const char *sql; } questions[LOOKUP_C
 	    " WHERE i.inhparent = 'forebay.event'::regclass" },
 	[LOOKUP_BOOKS] = { 0, "SELECT segment, p.node, p.last_seq, p.loaded, p.duplicates, p.quarantined,"
 	    " p.rejected, coalesce(e.n, 0), coalesce(e.d, 0), coalesce(e.both, 0), e.lo, e.hi,"
-	    " coalesce(q.n, 0), coalesce(r.n, 0) FROM forebay.progress p"
+	    " coalesce(q.n, 0), coalesce(r.n, 0), " UTC("e.at") " FROM forebay.progress p"
 	    " FULL JOIN (SELECT segment, count(*) n, count(DISTINCT seq) d, count(k.one) both,"
-	    " min(seq) lo, max(seq) hi FROM forebay.event LEFT JOIN"
+	    " min(seq) lo, max(seq) hi, min(received_at) at FROM forebay.event LEFT JOIN"
 	    " (SELECT segment, seq, 1 one FROM forebay.quarantine UNION ALL"
 	    " SELECT segment, seq, 1 FROM forebay.rejection) k USING (segment, seq)"
 	    " GROUP BY segment) e USING (segment)"

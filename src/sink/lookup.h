@@ -31,8 +31,8 @@ enum lookup_question {
 	/*
 	 * -> segment, node, last_seq, loaded, duplicates, quarantined, rejected (all NULL: no
 	 * progress), rows in event, distinct seqs of these, rows that stand in quarantine or
-	 * rejection too, smallest, largest seq, rows in quarantine, rows in rejection: one row
-	 * a segment in the order of the names
+	 * rejection too, smallest, largest seq, rows in quarantine, rows in rejection, first
+	 * received_at in event: one row a segment in the order of the names
 	 */
 	LOOKUP_BOOKS,
 	/* segment, last_seq -> seq from 1 to last_seq that stands in no table; at most 100000 */
