@@ -226,7 +226,8 @@ load_file(struct conf *c, const char *path, bool must, char errmsg[512])
 	if (!f) {
 		if (!must && errno == ENOENT)
 			return ERR_OK;
-		snprintf(errmsg, 512, "%.300s: %s", path, strerror(errno));
+		snprintf(errmsg, 512, "%.300s: %s%s", path, strerror(errno), errno != EACCES ? "" :
+		    "; root and members of group forebay may read it");
 		return ERR_INVALID;
 	}
 	for (n = 1; e == ERR_OK && fgets(line, sizeof line, f); n++) {

@@ -18,7 +18,7 @@ struct worker_args {
 	pid_t master;			/* a worker without it stops */
 };
 
-/* Runs in a freshly forked process with all signals blocked. SIGTERM: stop
+/* Runs in a freshly forked process with all signals but SIGABRT blocked. SIGTERM: stop
  * accepting, serve open connections until nginx has closed them or
  * collect.stop_timeout is over. Returns the exit status. */
 int worker_run(const struct worker_args *);

@@ -37,6 +37,13 @@ seen=$(acked)
 ok "requests go on" wait_until 10 acked_more $((seen + 500))
 load_end "no request failed"
 
+# systemd's watchdog stops at nothing, not even a master that is itself stopped
+old=$(master)
+kill -STOP "$old" && kill -ABRT "$old" && kill -CONT "$old"
+ok "SIGABRT ends a master at once" wait_until 5 gone "$old"
+ok "there is another" wait_until 15 another_master "$old"
+collector_ready || bail "forebayd does not get ready"
+
 post '{"last":1}' >/dev/null
 ok "the flusher stops" stop flush TERM 20
 ok "and leaves nothing behind" drained
