@@ -17,6 +17,7 @@ make_rows(struct row *rows, struct made_row *made, size_t n, int64_t from)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		memset(&made[i], 0, sizeof made[i]);
 		snprintf(made[i].id, sizeof made[i].id, "id-%lld", (long long)from + (long long)i);
 		snprintf(made[i].payload, sizeof made[i].payload,
 		    "{\"id\":\"%.31s\",\"type\":\"test\",\"n\":%lld}", made[i].id,

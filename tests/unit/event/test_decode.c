@@ -218,7 +218,11 @@ test_bombs(void)
 		release(s);
 	}
 	printf("# the slowest took %lld ms\n", (long long)longest);
-	ok(longest < 5000, "none holds a worker up for long");
+	/* valgrind makes itself known so, and is no measure of time */
+	if (getenv("LD_PRELOAD") && strstr(getenv("LD_PRELOAD"), "vgpreload"))
+		ok(true, "none holds a worker up for long # SKIP valgrind");
+	else
+		ok(longest < 5000, "none holds a worker up for long");
 }
 
 static void
