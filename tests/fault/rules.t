@@ -1,0 +1,60 @@
+#!/bin/sh
+# The door's rules that a fault elsewhere would need luck to find: no answer before the
+# sync, none after one that failed; a worker's start is a new segment; a body counts
+# when it is whole, and what is left of one is never a request. Without PostgreSQL.
+. "$(dirname "$0")/../integration/lib.sh"
+world_dir
+cp "$top_builddir/tests/fault/slow_disk.so" "$W/slow_disk.so" || bail "tests/fault/slow_disk.so is not built"
+chmod 0755 "$W/slow_disk.so"
+# a sanitizer wants to be first; then the shim comes second
+spawn collect env LD_PRELOAD="$W/slow_disk.so" ASAN_OPTIONS=verify_asan_link_order=0 SLOW_SYNC_HANG="$W/hang" SLOW_SYNC_FAIL="$W/broken" \
+	"$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1
+collector_ready || bail "forebayd does not get ready"
+
+receipt() { sed -n 's/.*"receipt":"\([^"]*\)".*/\1/p' "$1"; }
+code() { sed -n '1s/^Status: \([0-9]*\).*/\1/p'; }
+stored() { journal_tool segments "$J" | awk '{ n += $3 } END { print n + 0 }'; }
+
+fcgi 'post:{"a":1}' answer >"$W/first"
+is "an event is accepted" "$(code <"$W/first")" 202
+as touch "$W/hang"
+ok "while the disk hangs, no answer" fcgi 'post:{"a":2}' quiet:1500
+as rm "$W/hang"
+is "then it goes on" "$(fcgi 'post:{"a":3}' answer | code)" 202
+as touch "$W/broken"
+is "a sync that failed is no 2xx" "$(fcgi 'post:{"a":4}' answer | code)" 503
+as rm "$W/broken"
+accepted() { fcgi 'post:{"a":5}' answer | grep -q 'Status: 202'; }
+ok "it recovers by itself" wait_until 10 accepted
+
+# the worker dies: its successor writes a file of its own
+fcgi 'post:{"a":6}' answer >"$W/before"
+kill -9 $(children "$(pid_of collect)")
+wait_until 10 ready
+fcgi 'post:{"a":7}' answer >"$W/after"
+is "after a death it accepts" "$(code <"$W/after")" 202
+ok "in a new segment, from 1 on" sh -c "[ '$(receipt "$W/before" | cut -d : -f 1)' != '$(receipt "$W/after" | cut -d : -f 1)' ] &&
+	[ '$(receipt "$W/after" | cut -d : -f 2)' = 1-1 ]"
+
+# whole bodies only
+n=$(stored)
+post_params="begin param:REQUEST_METHOD=POST param:REQUEST_URI=/v1/events"
+is "a body shorter than announced is refused" \
+	"$(fcgi $post_params param:CONTENT_LENGTH=30 params-end 'stdin:{"a":8}' stdin-end answer | code)" 400
+is "and not stored" "$(stored)" "$n"
+# a body that is too large, and in it requests where a careless reader would go on
+{
+	head -c 262144 /dev/zero | tr '\0' ' '
+	i=0
+	while [ $i -lt 200 ]; do
+		"$TOOLS/fcgi_req" - 'post:{"smuggled":1}'
+		i=$((i + 1))
+	done
+	head -c 6000000 /dev/zero | tr '\0' ' '
+} >"$W/large"
+chmod a+r "$W/large"
+is "what is left of a body is never a request" "$(fcgi $post_params "param:CONTENT_LENGTH=$(wc -c <"$W/large")" params-end \
+	"stdin-file:$W/large" stdin-end answer 'post:{"a":9}' answer | grep -o '^Status: [0-9]*' | tr '\n' ' ')" \
+	"Status: 413 Status: 202 "
+is "one more is stored, and nothing else" "$(journal_tool segments "$J" | awk '{ n += $3 } END { print n + 0 }')" $((n + 1))
+done_testing
