@@ -99,4 +99,5 @@ for point in ${HOUSE_POINTS-$HOUSE}; do
 	stop flush
 	[ "${point%:*}" = renamed ] || is "${point%:*}: nothing is taken for damage" "$(find "$J" -path '*aside/*' | wc -l)" 0
 done
+note "each $CRASHES"
 done_testing

@@ -4,6 +4,7 @@
  * and none that was not written. FAULT_FLIPS (24), FAULT_SEED.
  */
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -210,6 +211,29 @@ cuts(void)
 	(void)!dir_remove(dir, u);
 }
 
+/* Bytes of a row that changed before SQLite wrote them: its checksums are right, the
+ * row's own is not. */
+static void
+test_changed_row(void)
+{
+	struct uuid u = make_segment();
+	struct segment *s = NULL;
+	sqlite3 *db = NULL;
+	char path[512];
+	int rows = 0;
+
+	path_of(path, u, ".db");
+	ok(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, "UPDATE row SET payload ="
+	    " replace(payload, 'test', 'tost') WHERE seq = 50", NULL, NULL, NULL) == SQLITE_OK,
+	    "one byte of row 50 changes, with all of SQLite's checksums right");
+	sqlite3_close(db);
+	ok(segment_open(&s, dir, u, errmsg) == ERR_OK && segment_read(s, 0, count, &rows) == ERR_CORRUPT,
+	    "the row's own checksum shows it");
+	is_int(rows, 49, "the rows before it are handed out");
+	segment_close(&s);
+	is_int(salvage(u), ROWS - 1, "salvage hands out all but that one");
+}
+
 int
 main(void)
 {
@@ -224,6 +248,7 @@ main(void)
 	flips(".db-wal", n, ROWS / 2);
 	flips(".db", n, ROWS / 2);
 	cuts();
+	test_changed_row();
 	remove_dir(dir);
 	return done();
 }
