@@ -6,49 +6,21 @@
 #   machine_boot; machine_off
 #   inside COMMAND ...          in the running machine, as root, for a minute at most
 #
-# Sourced after tests/integration/lib.sh, whose TAP and time it uses.
+# Sourced after tests/integration/lib.sh and tests/tools/debian.sh, whose words it uses.
 
 : "${top_srcdir:?}" "${top_builddir:?}"	# set by lib.sh
 
-MACHINE_PACKAGES=systemd,systemd-sysv,ca-certificates,nginx,postgresql,openssl,curl,procps
-MACHINE_PACKAGES=$MACHINE_PACKAGES,libfcgi0ldbl,libyajl2,libpq5,libsqlite3-0
-MACHINE_CACHE=${FOREBAY_MACHINE_CACHE:-/var/tmp/forebay-machine}
+MACHINE_PACKAGES=systemd,systemd-sysv,ca-certificates,nginx,postgresql,openssl,curl,procps,sqlite3
+MACHINE_PACKAGES=$MACHINE_PACKAGES,libfcgi0ldbl,libyajl2,libpq5
 
 machine_need() {
 	[ "$(id -u)" = 0 ] || skip_all "a machine needs root"
-	command -v debootstrap >/dev/null || skip_all "no debootstrap (Debian: debootstrap)"
 	command -v systemd-nspawn >/dev/null || skip_all "no systemd-nspawn (Debian: systemd-container)"
 	# The programs are built here and run there.
 	grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release || skip_all "this is not Debian 12"
 	[ -d /sys/fs/cgroup ] || skip_all "no control groups"
 	[ -x "$top_builddir/forebayd" ] || bail "not built: $top_builddir/forebayd"
 	[ -x "$top_builddir/tests/tools/load" ] || skip_all "no tests/tools/load: libssl is missing"
-}
-
-# Where this machine's own packages come from.
-machine_mirror() {
-	apt-get indextargets --format '$(CREATED_BY) $(CODENAME) $(SITE)' 2>/dev/null |
-		awk '$1 == "Packages" && $2 == "bookworm" { print $3; exit }'
-}
-
-# The root that is copied, made once; nobody but root may have put it there.
-machine_template() {
-	local mirror new=$MACHINE_CACHE.new
-	exec 9>"$MACHINE_CACHE.lock"
-	flock 9
-	if [ "$(stat -c '%u %F' "$MACHINE_CACHE" 2>/dev/null)" != "0 directory" ] ||
-		[ "$(cat "$MACHINE_CACHE/.packages" 2>/dev/null)" != "$MACHINE_PACKAGES" ]; then
-		rm -rf "$MACHINE_CACHE" "$new"
-		mirror=$(machine_mirror)
-		debootstrap --variant=minbase --include="$MACHINE_PACKAGES" bookworm "$new" \
-			"${mirror:-http://deb.debian.org/debian}" >"$W/log/debootstrap.log" 2>&1 ||
-			skip_all "debootstrap: $(tail -n 1 "$W/log/debootstrap.log")"
-		echo "$MACHINE_PACKAGES" >"$new/.packages"
-		rm -rf "$new"/var/cache/apt/archives/*.deb
-		mv "$new" "$MACHINE_CACHE"
-	fi
-	cp -a "$MACHINE_CACHE" "$M"
-	exec 9>&-
 }
 
 machine_make() {
@@ -65,7 +37,7 @@ machine_make() {
 		done
 	done
 	mkdir "$W/log"
-	machine_template
+	debian_copy machine "$MACHINE_PACKAGES" "$M"
 	make -C "$top_builddir" install DESTDIR="$M" >"$W/log/install.log" 2>&1 || bail "make install"
 	mkdir -p "$M/opt/test" "$M/var/log/journal"	# a journal that outlives a reboot
 	find "$top_builddir/tests/tools" -maxdepth 1 -type f -perm -u+x -exec cp {} "$M/opt/test/" \;
@@ -79,7 +51,7 @@ machine_boot() {
 	setsid systemd-nspawn -q -b -D "$M" --register=no --keep-unit --private-network \
 		--console=pipe </dev/null >>"$W/log/console.log" 2>&1 &
 	NSPAWN=$!
-	wait_until 60 machine_up || bail "the machine does not boot"
+	wait_until 120 machine_up || bail "the machine does not boot"
 }
 
 machine_leader() { children "$NSPAWN" | awk '{ print $1 }'; }
@@ -93,7 +65,7 @@ machine_up() {
 machine_reboot() {
 	local rc=0
 	inside systemctl --no-block reboot
-	wait_until 90 gone "$NSPAWN" || return 1
+	wait_until 180 gone "$NSPAWN" || return 1
 	wait "$NSPAWN" || rc=$?
 	[ $rc = 133 ] && machine_boot
 }

@@ -3,6 +3,7 @@
 # crashes, watchdog, stop and reboot under load, over TLS, with keys, into PostgreSQL
 # with a password. What was answered with 2xx stands there once at the end.
 . "$(dirname "$0")/../integration/lib.sh"
+. "$(dirname "$0")/../tools/debian.sh"
 . "$(dirname "$0")/machine.sh"
 RATE=${RATE:-600}
 machine_make
@@ -49,7 +50,7 @@ load_start() {
 	LOADS=$((LOADS + 1))
 	timeout -k 5 120 nsenter -t "$LEADER" -a -- /opt/test/load --ca /etc/forebay/tls/cert.pem -c 32 \
 		--seconds "$1" --rate "$RATE" --grace 30 --expect "$2" --oracle "/opt/test/oracle$LOADS" \
-		"https://127.0.0.1/v1/events?key=$KEY" >"$W/load.json" 2>"$W/log/load.log" &
+		"https://127.0.0.1/v1/events?key=$SHOP" >"$W/load.json" 2>"$W/log/load.log" &
 	LOAD=$!
 }
 load_end() {
@@ -71,6 +72,7 @@ inside systemctl start forebay.socket || bail "the socket does not start"
 psql -d postgres -c "CREATE ROLE forebay LOGIN SUPERUSER" -c "CREATE DATABASE forebay OWNER forebay"
 ok "forebay db migrate" inside_as forebay "$prefix/bin/forebay" db migrate --conninfo dbname=forebay
 psql -d postgres -c "CREATE ROLE flusher LOGIN PASSWORD '$password' IN ROLE forebay_flusher"
+SHOP=$(forebay key new shop 2>/dev/null)
 KEY=$(forebay key new hello 2>/dev/null)
 like "root makes a key" "$KEY" '^fbk_'
 is "the socket waits, the collector sleeps" "$(state forebay.socket forebay.service)" "active inactive "
@@ -99,8 +101,6 @@ for unit in forebay.service forebay-flusher.service; do
 done
 is "the collector has no network" "$(inside nsenter -t "$(master)" -n ls /sys/class/net)" lo
 
-KEY=$(forebay key new shop 2>/dev/null)	# in force within a second
-
 # --- under load ---------------------------------------------------------------------
 
 pid=$(master)
@@ -117,7 +117,7 @@ restarts() { property "$1" NRestarts; }
 restarted() { [ "$(restarts "$1")" -gt "$2" ] && active "$1"; }
 load_start 12 202,503
 sleep 1
-worker=$(inside pgrep -P "$(master)" | head -n 1)
+worker=$(inside pgrep -P "$(master)" | tail -n 1)		# not one that leaves anyway
 ok "a worker is killed" inside kill -9 "$worker"
 sleep 1
 n=$(restarts forebay-flusher.service)
@@ -164,7 +164,7 @@ out=$(inside env W=/opt/test/w J=/var/lib/forebay/journal PG=/usr/bin TOOLS=/opt
 note "$out"
 
 entries() { inside journalctl -q -o json --output-fields=PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,MESSAGE "$@"; }
-entries -u forebay.service -g '^worker\.died' -n 1 >"$W/died"
+entries -u forebay.service -g '^worker\.died' | tail -n 1 >"$W/died"
 like "a died worker is an error in journald" "$(cat "$W/died")" '"PRIORITY":"3"'
 like "under its program's name" "$(cat "$W/died")" '"SYSLOG_IDENTIFIER":"forebayd"'
 like "and unit" "$(cat "$W/died")" '"_SYSTEMD_UNIT":"forebay\.service"'
