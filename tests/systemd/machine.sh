@@ -64,13 +64,13 @@ machine_up() {
 }
 machine_reboot() {
 	local rc=0
-	inside systemctl --no-block reboot
+	inside systemctl --no-block reboot 2>/dev/null
 	wait_until 180 gone "$NSPAWN" || return 1
 	wait "$NSPAWN" || rc=$?
 	[ $rc = 133 ] && machine_boot
 }
 machine_off() {
-	inside systemctl --no-block poweroff
+	inside systemctl --no-block poweroff 2>/dev/null
 	wait_until 60 gone "$NSPAWN"
 }
 

@@ -45,19 +45,21 @@ post() {
 	inside curl -sS -o /dev/null -w '%{http_code}' --max-time 30 --cacert /etc/forebay/tls/cert.pem \
 		-H "Authorization: Bearer $KEY" -d "$1" https://localhost/v1/events
 }
-# load_start SECONDS STATUSES; load_end WHAT
+# load_start SECONDS STATUSES; load_end WHAT. A service of the machine's own, that a
+# shutdown ends after the others.
 load_start() {
 	LOADS=$((LOADS + 1))
-	timeout -k 5 120 nsenter -t "$LEADER" -a -- /opt/test/load --ca /etc/forebay/tls/cert.pem -c 32 \
-		--seconds "$1" --rate "$RATE" --grace 30 --expect "$2" --oracle "/opt/test/oracle$LOADS" \
-		"https://127.0.0.1/v1/events?key=$SHOP" >"$W/load.json" 2>"$W/log/load.log" &
-	LOAD=$!
+	inside systemd-run -q -p Before='nginx.service forebay.socket' -p TimeoutStopSec=5 --unit="load$LOADS" \
+		sh -c '"$@" >/opt/test/load.json 2>/opt/test/load.log; echo $? >/opt/test/status' sh \
+		/opt/test/load --ca /etc/forebay/tls/cert.pem -c 32 --seconds "$1" --rate "$RATE" --grace 30 \
+		--expect "$2" --oracle "/opt/test/oracle$LOADS" "https://127.0.0.1/v1/events?key=$SHOP" ||
+		bail "no load"
 }
 load_end() {
-	local rc=0
-	wait "$LOAD" || rc=$?
-	is "$1" $rc 0
-	note "$(cut -c 1-400 "$W/load.json") $(cat "$W/log/load.log")"
+	wait_until 100 test -s "$M/opt/test/status"
+	is "$1" "$(cat "$M/opt/test/status")" 0
+	note "$(cut -c 1-400 "$M/opt/test/load.json") $(cut -c 1-200 "$M/opt/test/load.log")"
+	rm -f "$M/opt/test/status"
 }
 drained() {
 	inside_as forebay /opt/test/journal_tool last /var/lib/forebay/journal >"$W/last" || return 1
@@ -147,7 +149,7 @@ load_start 60 202,503,lost
 sleep 3
 machine_reboot || bail "the machine does not boot again"
 pass "reboot"
-wait "$LOAD"				# it was in the machine and ended with it
+rm -f "$M/opt/test/status"		# the load ended with its machine
 ok "everything is up by itself" wait_until 30 active forebay.target forebay.socket forebay.service \
 	forebay-flusher.service nginx.service
 load_start 3 202
