@@ -8,7 +8,7 @@ RESULTS=$WORK/results
 # leaves a .trs and a .log of each test; names are in the latter only.
 tally_tests() {
 	find "$1" -name '*.trs' -newer "$2" -printf '%p\n' | sed 's/\.trs$/.log/' |
-	    xargs -r -d '\n' sed -nE "s|^((X?PASS\|X?FAIL\|SKIP\|ERROR)): (.*)|\1 \3  ($3)|p" >>"$RESULTS"
+	    xargs -r -d '\n' sed -nE "s|^((X?PASS\|X?FAIL\|SKIP\|ERROR)): (tests/.*)|\1 \3  ($3)|p" >>"$RESULTS"
 }
 
 tally_step() {		# NAME STATUS
