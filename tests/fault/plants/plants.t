@@ -66,8 +66,12 @@ for p in $PATCHES; do
 		run "$p" "$W/log"
 		rc=$?
 		seen=$(sed -n 's/^not ok [0-9]* - //p' "$W/log" | head -n 1)
-		[ $rc != 0 ] && [ -n "$seen" ]
-		result $? "$name is caught by $(field "$p" Test): $seen"
+		if [ $rc != 0 ] && [ -n "$seen" ]; then
+			result 0 "$name is caught by $(field "$p" Test): $seen"
+		else
+			result 1 "$name is caught by $(field "$p" Test)"
+			{ echo "status $rc"; tail -n 15 "$W/log"; } | sed 's/^/# /'
+		fi
 	else
 		result 1 "$name: the patched source does not compile"
 		tail -n 5 "$W/make.log" | sed 's/^/# /'
