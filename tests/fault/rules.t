@@ -29,6 +29,7 @@ ok "it recovers by itself" wait_until 10 accepted
 
 # the worker dies: its successor writes a file of its own
 fcgi 'post:{"a":6}' answer >"$W/before"
+# shellcheck disable=SC2046	# pids, word by word
 kill -9 $(children "$(pid_of collect)")
 wait_until 10 ready
 fcgi 'post:{"a":7}' answer >"$W/after"

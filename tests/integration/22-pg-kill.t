@@ -15,7 +15,7 @@ stops
 
 loading() { sql_is "SELECT count(*) > $1 FROM forebay.event" t; }
 
-crashes=0 terminated= torn= i=0
+crashes=0 terminated='' torn='' i=0
 while [ $i -lt $ROUNDS ] && alive $LOAD; do
 	i=$((i + 1))
 	draw 4

@@ -23,7 +23,7 @@ kill_worker() {
 # kill_while PID: until the load has ended
 kill_while() {
 	local second=0
-	workers=0 flushers= torn=
+	workers=0 flushers='' torn=''
 	while alive "$1"; do
 		sleep 1
 		kill_worker

@@ -399,6 +399,7 @@ stops() {
 
 # at GATE COMMAND: waits until the flusher stands at gate 1, 2 or 3, runs psql's
 # command, and opens the gate
+# shellcheck disable=SC1122	# END is SQL's here
 at() {
 	sql_script >/dev/null <<-END
 		SET statement_timeout = '3s';

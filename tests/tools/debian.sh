@@ -16,7 +16,7 @@ debian_copy() {
 	local root=$DEBIAN_CACHE/$1 list=minbase,$2 mirror
 	[ "$(id -u)" = 0 ] || skip_all "a root of Debian's is made by root only"
 	command -v debootstrap >/dev/null || skip_all "no debootstrap (Debian: debootstrap)"
-	mkdir -p -m 0755 "$DEBIAN_CACHE"
+	(umask 022 && mkdir -p "$DEBIAN_CACHE")
 	# anybody may make directories in /var/tmp
 	[ "$(stat -c '%u %F' "$DEBIAN_CACHE")" = "0 directory" ] || bail "$DEBIAN_CACHE is not root's"
 	exec 9>"$root.lock"
