@@ -169,6 +169,8 @@ open_database(struct journal *j, const char *node)
 	if (j->failed == ERR_OK)
 		pragma(j, "cache_size", "-8192", "-8192");
 	if (j->failed == ERR_OK)
+		pragma(j, "cache_spill", "0", "0");	/* wal.c: a turn is written at its end only */
+	if (j->failed == ERR_OK)
 		make_schema(j, node);
 	if (j->failed == ERR_OK)
 		checkpoint(j);

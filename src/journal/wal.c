@@ -3,8 +3,12 @@
  *
  * SQLite recovers a WAL up to the first frame whose checksum does not match and
  * takes the rest for an unfinished write. After a crash that is so: each commit is
- * fsynced before the next begins, so at most one commit lies past the recovered
- * end. Two or more mean that bytes before them have changed, and that SQLite would
+ * fsynced before the next begins, so past the recovered end lies at most one
+ * transaction that was cut off. Its frames are in the order of their pages (SQLite
+ * sorts them; journal.c keeps it from writing any earlier), only its last one
+ * commits, and what had not been written is zero. A frame's salts stand in one
+ * sector, so they are the WAL's or zero; the WAL's header was fsynced before the
+ * first frame. Anything else means that bytes have changed, and that SQLite would
  * hide acknowledged rows in silence.
  *
  * Format: https://sqlite.org/fileformat2.html#walformat
@@ -56,7 +60,7 @@ add(struct wal *w, const uint8_t *p, size_t n)
 	}
 }
 
-/* Reads the header; false when it does not check out, with our defaults in w. */
+/* Reads the header; false when it does not check out: no frame has its salts then. */
 static bool
 read_header(struct wal *w)
 {
@@ -84,12 +88,6 @@ read_frame(struct wal *w, off_t i)
 }
 
 static bool
-is_commit(const struct wal *w)
-{
-	return be32(w->frame + 4) != 0 && memcmp(w->frame + 8, w->salts, 8) == 0;
-}
-
-static bool
 checksum_matches(struct wal *w)
 {
 	if (memcmp(w->frame + 8, w->salts, 8) != 0)
@@ -99,22 +97,57 @@ checksum_matches(struct wal *w)
 	return w->sum[0] == be32(w->frame + 16) && w->sum[1] == be32(w->frame + 20);
 }
 
-/* Commits past the end that SQLite will recover. */
-static unsigned
-hidden_commits(struct wal *w, bool header_good)
+/* What lies past the recovered end, so far. */
+struct tail {
+	uint32_t page;		/* of its last frame; 0: none */
+	bool complete;		/* that one commits */
+};
+
+/* Can the frame stand there after a crash? */
+static bool
+may_follow(struct tail *t, const struct wal *w)
 {
-	unsigned hidden = 0;
-	bool good = header_good;
+	static const uint8_t unwritten[8];
+	uint32_t page = be32(w->frame);
+
+	if (memcmp(w->frame + 8, unwritten, 8) == 0)
+		return true;
+	if (memcmp(w->frame + 8, w->salts, 8) != 0 || t->complete)
+		return false;
+	if (page == 0)
+		return true;
+	if (page <= t->page)
+		return false;
+	t->page = page;
+	t->complete = be32(w->frame + 4) != 0;
+	return true;
+}
+
+/* Of the log before the checkpoint of birth, when not even the new header's sync had
+ * made its truncation durable: SQLite counts the first salt up and draws the second. */
+static bool
+is_older(const struct wal *w)
+{
+	return be32(w->frame + 8) + 1 == be32(w->salts) && memcmp(w->frame + 12, w->salts + 4, 4) != 0;
+}
+
+/* The first frame that no crash has put where it is, or -1. */
+static off_t
+find_damage(struct wal *w, bool header_good)
+{
+	struct tail t = { .page = 0 };
+	bool good = header_good, empty = true;
 	off_t i;
 
 	for (i = 0; read_frame(w, i); i++) {
-		if (i == 0 && !header_good)
-			memcpy(w->salts, w->frame + 8, 8);
 		good = good && checksum_matches(w);
-		if (!good && is_commit(w))
-			hidden++;
+		empty = empty && !good;
+		if (good && be32(w->frame + 4) != 0)
+			t = (struct tail){ .page = 0 };
+		else if (!(empty && is_older(w)) && !may_follow(&t, w))
+			return i;
 	}
-	return hidden;
+	return -1;
 }
 
 enum err
@@ -123,7 +156,7 @@ dir_tail_check(const char *dir, struct uuid u, char errmsg[256])
 	char path[SEGMENT_PATH];
 	struct wal w = { .fd = -1 };
 	enum err e = segment_path(path, dir, u, ".db-wal");
-	unsigned hidden;
+	off_t damage;
 	bool good;
 
 	if (e != ERR_OK)
@@ -138,8 +171,9 @@ dir_tail_check(const char *dir, struct uuid u, char errmsg[256])
 	if (!w.frame) {
 		snprintf(errmsg, 256, "out of memory");
 		e = ERR_NOMEM;
-	} else if ((hidden = hidden_commits(&w, good)) > 1) {
-		snprintf(errmsg, 256, "the WAL is damaged: %u commits lie past its readable end", hidden);
+	} else if ((damage = find_damage(&w, good)) >= 0) {
+		snprintf(errmsg, 256, "the WAL is damaged: what can be read of it ends before frame %lld",
+		    (long long)damage);
 		e = ERR_CORRUPT;
 	}
 	free(w.frame);

@@ -175,6 +175,64 @@ flips(const char *suffix, int times, int least)
 	    ROWS, fewest);
 }
 
+/* Every byte of what SQLite writes around the pages, in the WAL's last half. */
+static void
+headers(void)
+{
+	char path[512];
+	struct uuid u = make_segment();
+	off_t size, at;
+	int i, silent = 0, tried = 0;
+
+	path_of(path, u, ".db-wal");
+	size = size_of(path);
+	for (at = size / 2 - (size / 2 - 32) % 4120; at < size; at += 4120)
+		for (i = 0; i < 24; i++, tried++) {
+			unsigned again = seed;
+
+			flip(path, at + i);
+			if (!noticed_or_whole(u)) {
+				printf("# byte %d of the frame at %lld of %lld\n", i, (long long)at, (long long)size);
+				silent++;
+			}
+			seed = again;
+			flip(path, at + i);	/* the same bit */
+		}
+	is_int(silent, 0, "nor by a bit in the header of a frame");
+	ok(tried >= 24 * 20, "of which there were many (%d)", tried / 24);
+	(void)!dir_remove(dir, u);
+}
+
+/* One turn only: its loss may not look like an unfinished write. */
+static void
+wal_header(void)
+{
+	char path[512];
+	struct uuid u = uuid_v7(&ids, clock_us());
+	struct journal *j;
+	struct row row;
+	struct made_row made;
+	int i, silent = 0;
+
+	if (journal_open(&j, dir, u, "n1", errmsg) != ERR_OK)
+		exit(1);
+	make_rows(&row, &made, 1, 1);
+	if (journal_append(j, &row, 1) != ERR_OK || journal_commit(j) != ERR_OK)
+		exit(1);
+	journal_close(&j);
+	path_of(path, u, ".db-wal");
+	for (i = 0; i < 32; i++) {
+		unsigned again = seed;
+
+		flip(path, i);
+		silent += dir_tail_check(dir, u, errmsg) != ERR_CORRUPT;
+		seed = again;
+		flip(path, i);
+	}
+	is_int(silent, 0, "a bit in the header of a WAL of one turn is noticed");
+	(void)!dir_remove(dir, u);
+}
+
 static void
 cuts(void)
 {
@@ -247,6 +305,8 @@ main(void)
 	is_int(salvage(make_segment()), ROWS, "an undamaged segment gives every row");
 	flips(".db-wal", n, ROWS / 2);
 	flips(".db", n, ROWS / 2);
+	headers();
+	wal_header();
 	cuts();
 	test_changed_row();
 	remove_dir(dir);
