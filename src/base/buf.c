@@ -72,19 +72,19 @@ buf_puts(struct buf *b, const char *s)
 void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
-	va_list ap2;
+	size_t room = b->failed ? 0 : b->cap - b->n;
+	va_list again;
 	int n;
 	char *p;
 
-	va_copy(ap2, ap);
-	n = vsnprintf(NULL, 0, fmt, ap2);
-	va_end(ap2);
+	va_copy(again, ap);
+	n = vsnprintf(room > 0 ? b->p + b->n : NULL, room, fmt, ap);
 	CHECK(n >= 0);
-	p = buf_room(b, (size_t)n + 1);
-	if (p) {
-		vsnprintf(p, (size_t)n + 1, fmt, ap);
+	if ((size_t)n >= room && (p = buf_room(b, (size_t)n + 1)))
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	if (!b->failed)
 		b->n += (size_t)n;
-	}
 }
 
 void
@@ -129,6 +129,17 @@ utf8_char(const unsigned char *p, size_t n)
 	return len;
 }
 
+/* How many bytes from the first on stand for themselves in a JSON string. */
+static size_t
+plain(const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7F && p[i] != '"' && p[i] != '\\')
+		i++;
+	return i;
+}
+
 void
 buf_json(struct buf *b, struct slice s, size_t most)
 {
@@ -137,6 +148,11 @@ buf_json(struct buf *b, struct slice s, size_t most)
 
 	buf_put(b, "\"", 1);
 	while (i < end) {
+		len = plain(p + i, end - i);
+		buf_put(b, p + i, len);
+		i += len;
+		if (i == end)
+			break;
 		len = utf8_char(p + i, s.n - i);
 		if (len > end - i)
 			break;

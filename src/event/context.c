@@ -18,7 +18,9 @@ member(struct buf *out, const char *name, struct slice value)
 {
 	if (value.n == 0)
 		return;
-	buf_printf(out, "%s\"%s\":", out->p && out->n > 0 && out->p[out->n - 1] == '{' ? "" : ",", name);
+	buf_puts(out, out->p && out->n > 0 && out->p[out->n - 1] == '{' ? "\"" : ",\"");
+	buf_puts(out, name);
+	buf_puts(out, "\":");
 	buf_json(out, value, VALUE_MAX);
 }
 
