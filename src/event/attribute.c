@@ -3,22 +3,23 @@
 #include "event/row.h"
 #include "event/validate.h"
 
+/* Asked for every member of every event: lengths first, no loop over names. */
 enum attribute
 attribute_of(const char *key, size_t n)
 {
-	static const struct slice names[ATTR_COUNT] = {
-		[ATTR_ID] = { "id", 2 }, [ATTR_TYPE] = { "type", 4 },
-		[ATTR_SOURCE] = { "source", 6 }, [ATTR_SUBJECT] = { "subject", 7 },
-		[ATTR_TIME] = { "time", 4 },
-	};
-	unsigned a;
-
-	if (n > 7)
+	switch (n) {
+	case 2:
+		return memcmp(key, "id", 2) == 0 ? ATTR_ID : ATTR_COUNT;
+	case 4:
+		return memcmp(key, "type", 4) == 0 ? ATTR_TYPE :
+		    memcmp(key, "time", 4) == 0 ? ATTR_TIME : ATTR_COUNT;
+	case 6:
+		return memcmp(key, "source", 6) == 0 ? ATTR_SOURCE : ATTR_COUNT;
+	case 7:
+		return memcmp(key, "subject", 7) == 0 ? ATTR_SUBJECT : ATTR_COUNT;
+	default:
 		return ATTR_COUNT;
-	for (a = 0; a < ATTR_COUNT; a++)
-		if (names[a].n == n && memcmp(names[a].p, key, n) == 0)
-			break;
-	return (enum attribute)a;
+	}
 }
 
 static size_t
@@ -84,15 +85,14 @@ decode_string(struct slice s, struct buf *text, struct slice *out)
 static enum refusal
 string_value(struct slice s, struct buf *text, struct slice *out)
 {
-	size_t most = 6 * ATTRIBUTE_MAX;	/* \u0041 is one byte */
-	bool escapes = false;
-	size_t i;
+	size_t most = 6 * ATTRIBUTE_MAX, i;	/* \u0041 is one byte */
+	const char *end = memchr(s.p, '"', s.n);
+	bool escapes = end && memchr(s.p, '\\', (size_t)(end - s.p));
 
-	for (i = 0; i <= most && s.p[i] != '"'; i++)
-		if (s.p[i] == '\\') {
-			escapes = true;
-			i++;
-		}
+	i = end ? (size_t)(end - s.p) : s.n;
+	if (escapes)
+		for (i = 0; i <= most && s.p[i] != '"'; i++)
+			i += s.p[i] == '\\';
 	if (i > most || (!escapes && i > ATTRIBUTE_MAX))
 		return REFUSE_ATTRIBUTE_TOO_LONG;
 	*out = (struct slice){ s.p, i };
@@ -107,7 +107,8 @@ attribute_value(struct slice rest, bool number, struct buf *text, struct slice *
 	size_t i = 0;
 
 	*out = (struct slice){ 0 };
-	while (i + 1 < rest.n && memchr(" \t\r\n:", rest.p[i], 5))
+	while (i + 1 < rest.n && (rest.p[i] == ':' || rest.p[i] == ' ' || rest.p[i] == '\t' ||
+	    rest.p[i] == '\r' || rest.p[i] == '\n'))
 		i++;
 	rest = (struct slice){ rest.p + i, rest.n - i };
 	if (rest.p[0] == '"')

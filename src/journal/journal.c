@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "journal/feed.h"
 #include "journal/sqlite.h"
 
 struct journal {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *insert, *commit;
+	struct feed feed;	/* what insert takes */
 	char dir[900];
 	char wal[SEGMENT_PATH];
 	struct uuid segment;
@@ -137,16 +139,28 @@ checkpoint(struct journal *j)
 static enum err
 prepare(struct journal *j)
 {
-	static const char insert[] = "INSERT INTO row(" ROW_COLUMNS ") "
-	    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+	/* seq is left to SQLite, which counts the same way: it appends then, and does not
+	 * look for a row of that seq first */
+	static const char insert[] = "INSERT INTO row(" ROW_COLUMNS_BUT_SEQ ") SELECT * FROM feed";
 	int rc;
 
-	rc = sqlite3_prepare_v3(j->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &j->begin, NULL);
+	rc = feed_register(j->db, &j->feed);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(j->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &j->begin, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v3(j->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &j->commit, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v3(j->db, insert, -1, SQLITE_PREPARE_PERSISTENT, &j->insert, NULL);
 	return rc == SQLITE_OK ? ERR_OK : fail(j, sqlite_err(rc), "prepare");
+}
+
+/* Our programs have one thread, so SQLite needs no mutexes, and nobody asks how much
+ * memory it has. Takes effect before its first use; later calls are refused. */
+static void
+configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 static enum err
@@ -157,6 +171,7 @@ open_database(struct journal *j, const char *node)
 
 	if (e != ERR_OK)
 		return fail_plain(j, e, "the journal's path is too long");
+	configure();
 	j->failed = sqlite_open(&j->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, j->errmsg);
 	if (j->failed == ERR_OK)
 		pragma(j, "journal_mode", "WAL", "wal");
@@ -241,45 +256,6 @@ journal_open(struct journal **out, const char *dir, struct uuid segment, const c
 	return e;
 }
 
-static int
-bind_slice(sqlite3_stmt *st, int column, struct slice s)
-{
-	if (!s.p)
-		return sqlite3_bind_null(st, column + 1);
-	return sqlite3_bind_text64(st, column + 1, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static int
-bind_row(sqlite3_stmt *st, const struct row *r)
-{
-	const struct { int column; int64_t v; } numbers[] = {
-		{ COL_SEQ, r->seq }, { COL_HEAD, r->head }, { COL_KIND, r->kind },
-		{ COL_RECEIVED_AT, r->received_at }, { COL_CRC, row_crc(r) },
-	};
-	const struct { int column; struct slice s; } texts[] = {
-		{ COL_KEY, r->key }, { COL_SOURCE, r->source }, { COL_ID, r->id },
-		{ COL_TYPE, r->type }, { COL_SUBJECT, r->subject }, { COL_REASON, r->reason },
-		{ COL_CONTEXT, r->context },
-	};
-	size_t i;
-	int rc = SQLITE_OK;
-
-	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(numbers); i++)
-		rc = sqlite3_bind_int64(st, numbers[i].column + 1, numbers[i].v);
-	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(texts); i++)
-		rc = bind_slice(st, texts[i].column, texts[i].s);
-	if (rc == SQLITE_OK)
-		rc = r->time == CLOCK_UNSET ? sqlite3_bind_null(st, COL_TIME + 1)
-		    : sqlite3_bind_int64(st, COL_TIME + 1, r->time);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_blob(st, COL_FINGERPRINT + 1, r->fingerprint.b, 16, SQLITE_STATIC);
-	if (rc == SQLITE_OK)
-		rc = r->kind == ROW_EVENT ? bind_slice(st, COL_PAYLOAD, r->payload)
-		    : sqlite3_bind_blob64(st, COL_PAYLOAD + 1, r->payload.p ? r->payload.p : "",
-			r->payload.n, SQLITE_STATIC);
-	return rc;
-}
-
 /* Runs a statement that gives no rows. */
 static enum err
 run(struct journal *j, sqlite3_stmt *st, const char *what)
@@ -292,33 +268,26 @@ run(struct journal *j, sqlite3_stmt *st, const char *what)
 	return j->failed;
 }
 
-static enum err
-insert(struct journal *j, struct row *r, int64_t head, struct slice context)
-{
-	struct row stored;
-	int rc;
-
-	r->seq = j->next_seq;
-	r->head = head;
-	stored = *r;
-	stored.context = r->seq == head ? context : (struct slice){ NULL, 0 };
-	rc = bind_row(j->insert, &stored);
-	if (rc != SQLITE_OK)
-		return fail(j, sqlite_err(rc), "bind");
-	j->next_seq++;
-	return run(j, j->insert, "insert");
-}
-
 enum err
 journal_append(struct journal *j, struct row *rows, size_t n)
 {
 	int64_t head = j->next_seq;
 	size_t i;
 
-	if (j->failed == ERR_OK && !j->in_turn && n > 0 && run(j, j->begin, "begin") == ERR_OK)
-		j->in_turn = true;
-	for (i = 0; i < n && j->failed == ERR_OK; i++)
-		insert(j, &rows[i], head, rows[0].context);
+	if (j->failed != ERR_OK || n == 0)
+		return j->failed;
+	if (!j->in_turn && run(j, j->begin, "begin") != ERR_OK)
+		return j->failed;
+	j->in_turn = true;
+	for (i = 0; i < n; i++) {
+		rows[i].seq = j->next_seq++;
+		rows[i].head = head;
+		if (i > 0)
+			rows[i].context = (struct slice){ NULL, 0 };
+	}
+	j->feed = (struct feed){ rows, n };
+	if (run(j, j->insert, "insert") == ERR_OK && sqlite3_last_insert_rowid(j->db) != rows[n - 1].seq)
+		fail_plain(j, ERR_BUG, "a row has got another seq than was expected");
 	return j->failed;
 }
 

@@ -50,7 +50,8 @@ enum err journal_open(struct journal **, const char *dir, struct uuid segment,
 
 /*
  * Appends the rows of one request to the turn's transaction, which the first call
- * begins. Sets seq and head in each row. The first failure sticks: later calls do
+ * begins. Sets seq and head in each row and takes the context from all but the first,
+ * which has it for all. The first failure sticks: later calls do
  * nothing and return it, and so does journal_commit(). After an error the segment
  * takes no more rows: close it and open another.
  */

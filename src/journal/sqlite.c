@@ -1,5 +1,6 @@
 #include "journal/sqlite.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -109,44 +110,29 @@ sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, char errms
 	return e == ERR_OK ? sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg) : e;
 }
 
-static uint32_t
-crc_number(uint32_t crc, int64_t v)
-{
-	uint8_t le[8];
-	int i;
-
-	for (i = 0; i < 8; i++)
-		le[i] = (uint8_t)((uint64_t)v >> (8 * i));
-	return crc32c(crc, le, sizeof le);
-}
-
-static uint32_t
-crc_slice(uint32_t crc, struct slice s)
-{
-	/* the length first, so that bytes cannot move from one column to the next */
-	crc = crc_number(crc, s.p ? (int64_t)s.n : -1);
-	return s.n > 0 ? crc32c(crc, s.p, s.n) : crc;
-}
-
+/* The numbers first, then the lengths of the texts (-1: absent), so that bytes cannot
+ * move from one column to the next; all of them little-endian, 64 bits. */
 uint32_t
 row_crc(const struct row *r)
 {
-	uint32_t crc = 0;
+	const struct slice texts[] = {
+		r->key, r->source, r->id, r->type, r->subject, r->reason, r->context, r->payload,
+	};
+	uint64_t n[5 + ARRAY_SIZE(texts)] = {
+		htole64((uint64_t)r->seq), htole64((uint64_t)r->head), htole64((uint64_t)r->kind),
+		htole64((uint64_t)r->received_at), htole64((uint64_t)r->time),
+	};
+	uint32_t crc;
+	size_t i;
 
-	crc = crc_number(crc, r->seq);
-	crc = crc_number(crc, r->head);
-	crc = crc_number(crc, r->kind);
-	crc = crc_number(crc, r->received_at);
-	crc = crc_number(crc, r->time);
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		n[5 + i] = texts[i].p ? htole64(texts[i].n) : UINT64_MAX;
+	crc = crc32c(0, n, sizeof n);
 	crc = crc32c(crc, r->fingerprint.b, sizeof r->fingerprint.b);
-	crc = crc_slice(crc, r->key);
-	crc = crc_slice(crc, r->source);
-	crc = crc_slice(crc, r->id);
-	crc = crc_slice(crc, r->type);
-	crc = crc_slice(crc, r->subject);
-	crc = crc_slice(crc, r->reason);
-	crc = crc_slice(crc, r->context);
-	return crc_slice(crc, r->payload);
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].n > 0)
+			crc = crc32c(crc, texts[i].p, texts[i].n);
+	return crc;
 }
 
 struct slice

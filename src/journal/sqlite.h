@@ -37,8 +37,9 @@ enum row_column {
 	COL_SOURCE, COL_ID, COL_TYPE, COL_SUBJECT, COL_REASON, COL_CONTEXT, COL_CRC, COL_PAYLOAD,
 	COL_COUNT
 };
-#define ROW_COLUMNS \
-	"seq, head, kind, received_at, time, fingerprint, key, source, id, type, subject, " \
+#define ROW_COLUMNS "seq, " ROW_COLUMNS_BUT_SEQ
+#define ROW_COLUMNS_BUT_SEQ \
+	"head, kind, received_at, time, fingerprint, key, source, id, type, subject, " \
 	"reason, context, crc, payload"
 
 /* The tables of a segment. time, key ... are NULL when absent; context stands on the
@@ -65,7 +66,7 @@ struct slice row_column(sqlite3_stmt *, int column);
  * false: it is not what was written. context is as stored. */
 bool row_read(sqlite3_stmt *, struct row *);
 
-/* CRC-32C over every column but crc; context is that of the head row or absent. */
+/* CRC-32C over every column but crc, as sqlite.c puts them in a line; context is that of the head row or absent. */
 uint32_t row_crc(const struct row *);
 
 #endif
