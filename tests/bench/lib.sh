@@ -47,7 +47,7 @@ alternate() {
 	ROUND=
 }
 
-calc() { awk "BEGIN { printf \"%.${2:-0}f\", ($1) }"; }
+calc() { awk "BEGIN { printf \"%.${2:-0}f\", $1 }"; }
 field() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$W/load.json"; }
 
 # --- processes ---------------------------------------------------------------------
@@ -117,7 +117,9 @@ with() {
 	local program=$BIN/$1
 	[ -x "$program" ] || program=$W/$1
 	shift
-	set -- "$program" -c "$W/forebay.conf" -o journal.floor_pct=0 "$@"
+	# the allocator as the shipped unit sets it
+	set -- env "$(sed -n 's/^Environment=\(GLIBC_TUNABLES=.*\)/\1/p' "$top_srcdir/conf/systemd/forebay.service.in")" \
+		"$program" -c "$W/forebay.conf" -o journal.floor_pct=0 "$@"
 	[ -z "${SLOW:-}" ] || set -- env LD_PRELOAD="$W/slow_disk.so" SLOW_SYNC_US="$SLOW" "$@"
 	spawn collect "$@"
 	wait_until 15 ready || bail "$program does not get ready"
