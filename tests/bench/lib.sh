@@ -47,7 +47,7 @@ alternate() {
 	ROUND=
 }
 
-calc() { awk "BEGIN { printf \"%.${2:-0}f\", $1 }"; }
+calc() { awk "BEGIN { printf \"%.${2:-0}f\", ($1) }"; }
 field() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$W/load.json"; }
 
 # --- processes ---------------------------------------------------------------------
