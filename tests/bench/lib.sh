@@ -50,6 +50,29 @@ alternate() {
 calc() { awk "BEGIN { printf \"%.${2:-0}f\", ($1) }"; }
 field() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$W/load.json"; }
 
+# version PROGRAM ...: the first number that looks like one
+version() { "$@" 2>&1 | grep -oE '[0-9]+(\.[0-9]+)+[^ ,)]*' | head -n 1; }
+
+# What the figures were taken on.
+machine() {
+	local sync
+	sync=$(as dd if=/dev/zero of="$W/sync" bs=4k count=500 oflag=dsync 2>&1 |
+		awk '/copied/ { for (i = 2; i <= NF; i++) if ($i == "s,") printf "%.2f ms", $(i - 1) * 1000 / 500 }')
+	printf '%s\t%s\n' \
+		CPU "$(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(
+			awk -F ': ' '/^cpu family/ { f = $2 } /^model\t/ { m = $2 } END { print "family " f " model " m }' /proc/cpuinfo)" \
+		memory "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" \
+		kernel "$(uname -sr)" \
+		"journal's file system" "$(findmnt -no FSTYPE -T "$J" || stat -f -c %T "$J"), a synced write of 4 KiB takes $sync" \
+		nginx "$(version "$NGINX" -v), the shipped configuration, TLS 1.3" \
+		PostgreSQL "$(version "$PG/postgres" --version), fsync on, shared_buffers 512 MB, max_wal_size 8 GB" \
+		SQLite "$(version sqlite3 --version)" \
+		compiler "$(${CC:-cc} --version | head -n 1)" \
+		Python "$(version /usr/bin/python3 --version), FastAPI $(/usr/bin/python3 -c 'import fastapi; print(fastapi.__version__)' 2>/dev/null || echo -)" \
+		Redis "$(version redis-server --version || echo -)" \
+		Node "$(version node --version || echo -)"
+}
+
 # --- processes ---------------------------------------------------------------------
 
 # tree NAME: pids of a process and all its descendants

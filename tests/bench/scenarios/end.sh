@@ -12,7 +12,6 @@ end_try() {
 	load --seconds "$2" --rate "$1" --events "$END_EVENTS" -c "$CONNECTIONS" $END_FORM || bail "unexpected answers"
 	sent=$(($(field answered) * END_EVENTS))
 	END_WAITS=$((loaded_before + sent - $(loaded)))
-	END_SENT=$sent
 	wait_loaded $((loaded_before + sent))
 	cpu_end "$sent" "$(field cpu_seconds)"
 	echo "# $1 requests/s for $2 s: $(field rate) answered, $END_WAITS events wait at the end"
