@@ -18,8 +18,7 @@ nginx_render() {
 	sed -e '/include .*\/\(reject\|limits\)\.conf;/d' -e '/listen \[::\]/d' \
 	    -e "s|listen 443 ssl http2;|listen $listen ssl http2 default_server;|" \
 	    -e 's|server_name .*;.*|server_name localhost;|' \
-	    -e "s|ssl_certificate .*;.*|ssl_certificate $dir/tls/cert.pem;|" \
-	    -e "s|ssl_certificate_key .*;.*|ssl_certificate_key $dir/tls/key.pem;|" \
+	    -e "s|default /.*;|default $dir/tls;|" \
 	    -e "s|/var/log/nginx/forebay|$dir/log/nginx|" \
 	    "$dir/conf/forebay-tls.conf" >"$dir/conf/site.conf" || return 1
 	cat >"$dir/nginx.conf" <<-END

@@ -12,7 +12,7 @@ TLS_PORT=$((PORT - 12001)) ALB_PORT=$((PORT - 12002))	# where no other test look
 # The sites as they are, but for the lines that are the administrator's and the ports.
 {
 	sed -e 's|events.example.com|localhost|' \
-	    -e "s|/etc/forebay/tls|$W/nginx/tls|" "$CONF/forebay-tls.conf"
+	    -e "s|/etc/nginx/forebay-tls;|$W/nginx/tls;|" "$CONF/forebay-tls.conf"
 	sed -e '/http.conf;/d' -e '/metrics.conf;/d' \
 	    -e 's|10.0.0.0/16|127.0.0.0/8|' "$CONF/forebay-alb.conf"
 } | sed -e '/listen \[::\]/d' -e "s|listen 8080|listen 127.0.0.1:$ALB_PORT|" \

@@ -13,7 +13,7 @@ LOADS=0
 
 prefix=$(sed -n 's|^ExecStart=\(.*\)/sbin/forebayd$|\1|p' "$(find "$M" -name forebay.service)")
 share=$prefix/share/forebay
-mkdir -p "$M/etc/forebay/tls" "$M/etc/credstore"
+mkdir -p "$M/etc/forebay" "$M/etc/credstore" "$M/opt/test/tls"
 cat >"$M/etc/forebay/forebay.conf" <<-END
 	[collect]
 	workers = 2
@@ -25,9 +25,8 @@ cat >"$M/etc/forebay/forebay.conf" <<-END
 	batch_age = 50ms
 END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$M/etc/forebay/tls/key.pem" \
-	-out "$M/etc/forebay/tls/cert.pem" 2>"$W/log/openssl.log" || bail "no certificate"
-chmod 0600 "$M/etc/forebay/tls/key.pem"
+	-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$M/opt/test/tls/key.pem" \
+	-out "$M/opt/test/tls/cert.pem" 2>"$W/log/openssl.log" || bail "no certificate"
 sed 's/events\.example\.com;/localhost;/' "$M$share/nginx/forebay-tls.conf" >"$M/etc/nginx/conf.d/forebay.conf"
 password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 (umask 077 && echo "$password" >"$M/etc/credstore/forebay.pgpassword")
@@ -42,7 +41,7 @@ master() { property forebay.service MainPID; }
 state() { inside systemctl is-active "$@" | tr '\n' ' '; }
 active() { [ "$(state "$@" | tr ' ' '\n' | sort -u | tr -d '\n')" = active ]; }
 post() {
-	inside curl -sS -o /dev/null -w '%{http_code}' --max-time 30 --cacert /etc/forebay/tls/cert.pem \
+	inside curl -sS -o /dev/null -w '%{http_code}' --max-time 30 --cacert /etc/nginx/forebay-tls/cert.pem \
 		-H "Authorization: Bearer $KEY" -d "$1" https://localhost/v1/events
 }
 # load_start SECONDS STATUSES; load_end WHAT. A service of the machine's own, that a
@@ -51,7 +50,7 @@ load_start() {
 	LOADS=$((LOADS + 1))
 	inside systemd-run -q -p Before='nginx.service forebay.socket' -p TimeoutStopSec=5 --unit="load$LOADS" \
 		sh -c '"$@" >/opt/test/load.json 2>/opt/test/load.log; echo $? >/opt/test/status' sh \
-		/opt/test/load --ca /etc/forebay/tls/cert.pem -c 32 --seconds "$1" --rate "$RATE" --grace 30 \
+		/opt/test/load --ca /etc/nginx/forebay-tls/cert.pem -c 32 --seconds "$1" --rate "$RATE" --grace 30 \
 		--expect "$2" --oracle "/opt/test/oracle$LOADS" "https://127.0.0.1/v1/events?key=$SHOP" ||
 		bail "no load"
 }
@@ -70,6 +69,7 @@ drained() {
 
 # --- start --------------------------------------------------------------------------
 
+ok "the certificate is installed" inside "$share/examples/install-certificate" /opt/test/tls/cert.pem /opt/test/tls/key.pem
 inside systemctl start forebay.socket || bail "the socket does not start"
 psql -d postgres -c "CREATE ROLE forebay LOGIN SUPERUSER" -c "CREATE DATABASE forebay OWNER forebay"
 ok "forebay db migrate" inside_as forebay "$prefix/bin/forebay" db migrate --conninfo dbname=forebay
@@ -101,6 +101,8 @@ ok "exposure of the flusher at most 1.5" inside systemd-analyze security --no-pa
 for unit in forebay.service forebay-flusher.service; do
 	note "$(inside systemd-analyze security --no-pager $unit | tail -n 1)"
 done
+is "nginx's complaints, with beacons' keys, are not for everybody" \
+	"$(inside stat -c '%a %U %G' /var/log/nginx/forebay-error.log)" "640 root adm"
 is "the collector has no network" "$(inside nsenter -t "$(master)" -n ls /sys/class/net)" lo
 
 # --- under load ---------------------------------------------------------------------
