@@ -38,4 +38,5 @@ kill $LOAD 2>/dev/null
 load_end "no answer but 202"
 ok "everything arrives" wait_drained 60
 verify "each acknowledged event once, none counted twice" --no-duplicates "$W/oracle"
+is "audit says so too" "$(forebay audit | tail -n 1)" "clean: every row is accounted for, once"
 done_testing

@@ -57,4 +57,5 @@ ok "everything is flushed again" wait_drained 60
 verify "once, though some was sent twice" "$W/oracle1" "$W/oracle2"
 is "nothing is missing" "$(sql "SELECT count(*) FROM forebay.event WHERE id LIKE
 	'$(sed -n 's/^seed //p' "$W/oracle2")-%'")" $((N / 2))
+is "audit says so too" "$(forebay audit | tail -n 1)" "clean: every row is accounted for, once"
 done_testing
