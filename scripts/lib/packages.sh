@@ -42,6 +42,13 @@ prometheus        command promtool
 xz-utils          command xz
 '
 
+# what only root can run
+CHECK_ROOT_PACKAGES='
+buildah           command buildah
+debootstrap       command debootstrap
+systemd-container command systemd-nspawn
+'
+
 packages_has() {	# KIND WHAT
 	case $1 in
 	command) command -v "$2" >/dev/null ;;
