@@ -66,10 +66,10 @@ static int
 run_shell(const char *extension, int argc, char **argv)
 {
 	static char shell[] = "sqlite3", memory[] = ":memory:", cmd[] = "-cmd", safe[] = "-safe",
-	    box[] = "-box";
+	    box[] = "-box", room[] = "pragma cache_size = -65536";	/* KiB, to sort in */
 	char load[1100];
-	char *fixed[] = { shell, memory, cmd, load, safe, isatty(STDOUT_FILENO) ? box : NULL };
-	int n = fixed[5] ? 6 : 5;
+	char *fixed[] = { shell, memory, cmd, load, cmd, room, safe, isatty(STDOUT_FILENO) ? box : NULL };
+	int n = fixed[7] ? 8 : 7;
 	char **words = calloc((size_t)(n + argc), sizeof *words);
 
 	if (!words)

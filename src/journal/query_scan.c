@@ -161,7 +161,7 @@ open_segment(struct scan *s, struct uuid uuid)
 	s->current = uuid;
 	uuid_text(uuid, s->segment);
 	if (!s->db) {
-		e = sqlite_open_segment(&s->db, s->dir, uuid, errmsg);
+		e = sqlite_open_segment(&s->db, s->dir, uuid, true, errmsg);
 		s->opened++;
 	}
 	if (e != ERR_OK) {

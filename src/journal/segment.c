@@ -92,7 +92,7 @@ segment_open(struct segment **out, const char *dir, struct uuid uuid, char errms
 	if (!s)
 		return ERR_NOMEM;
 	buf_init(&s->context_text, CONTEXT_MAX);
-	e = sqlite_open_segment(&s->db, dir, uuid, s->errmsg);
+	e = sqlite_open_segment(&s->db, dir, uuid, false, s->errmsg);
 	if (e == ERR_OK)
 		e = check_meta(s, uuid);
 	if (e == ERR_OK)

@@ -89,10 +89,21 @@ sqlite_open(sqlite3 **out, const char *path, int flags, char errmsg[256])
 	return ERR_OK;
 }
 
-enum err
-sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, char errmsg[256])
+/* "file:PATH?readonly_shm=1", with what means something in a URI escaped. */
+static void
+uri_of(char out[3 * SEGMENT_PATH + 32], const char *path)
 {
-	char path[SEGMENT_PATH];
+	size_t n = (size_t)snprintf(out, 6, "file:");
+
+	for (; *path; path++)
+		n += (size_t)snprintf(out + n, 4, strchr("%?#", *path) ? "%%%02X" : "%c", *path);
+	snprintf(out + n, 32, "?readonly_shm=1");
+}
+
+enum err
+sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
+{
+	char path[SEGMENT_PATH], uri[3 * SEGMENT_PATH + 32];
 	struct stat st;
 	enum err e = segment_path(path, dir, uuid, ".db");
 
@@ -107,7 +118,12 @@ sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, char errms
 		e = ERR_CORRUPT;
 		snprintf(errmsg, 256, "the database file is empty");
 	}
-	return e == ERR_OK ? sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg) : e;
+	if (e != ERR_OK)
+		return e;
+	if (!untouched)
+		return sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg);
+	uri_of(uri, path);
+	return sqlite_open(out, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, errmsg);
 }
 
 /* The numbers first, then the lengths of the texts (-1: absent), so that bytes cannot

@@ -26,8 +26,11 @@ enum err sqlite_err(int rc);
 /* Opens with our flags and defensive settings; on error the connection is closed
  * and errmsg (256 bytes) says what. */
 enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
-/* Opens a born segment read-only. ERR_DOWN: it is gone; ERR_CORRUPT: its file is empty. */
-enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
+/* Opens a born segment read-only. ERR_DOWN: it is gone; ERR_CORRUPT: its file is empty.
+ * Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
+ * writer next door then waits for; untouched: it is made in memory. */
+enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, bool untouched,
+			     char errmsg[256]) MUST_CHECK;
 void sqlite_explain(sqlite3 *, const char *what, char errmsg[256]);
 
 /* Columns of table row, in the order of the schema. payload stays last, so that

@@ -37,6 +37,13 @@ plain=$(query "select count(*) from event where +received_at > datetime('now', '
 is "a time with and without push-down" \
 	"$(query "select count(*) from event where received_at > datetime('now', '-5000 seconds') and received_at <= (select max(received_at) from event)")" "$plain"
 
+files() { find "$J" -type f -printf '%p %i %s %T@\n' | sort; }
+files >"$W/files"
+query 'select count(*) from event' >/dev/null
+is "no file is touched by looking, not even -shm of a segment without a writer" "$(files | diff "$W/files" -)" ""
+ln -s "$J" "$W/a%20b #?c"
+is "a directory's name may be strange" "$(FOREBAY_JOURNAL_DIR="$W/a%20b #?c" query 'select count(*) from event')" 30000
+
 like "it cannot write" "$(query 'delete from event')" 'may not be modified'
 like "nor open other files" "$(query "attach '$W/x.db' as x")" 'safe mode'
 like "nor run programs" "$(query '.shell id')" 'safe mode'
