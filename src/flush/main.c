@@ -29,6 +29,7 @@
 #define MAINTAIN_AGAIN_MS (60 * 1000)
 #define PAUSE_MIN_MS	250
 #define PAUSE_MAX_MS	8000
+#define AHEAD_ROWS	256		/* read while PostgreSQL works, at a time */
 #define REPEAT_MS	60000		/* an unchanged complaint is logged this often */
 
 static struct flusher {
@@ -36,7 +37,8 @@ static struct flusher {
 	struct stat_slot *stat;
 	struct sink *sink;
 	struct tracker tracker;
-	struct batch batch;
+	struct batch batches[2];
+	struct batch *batch, *next;	/* on its way; read ahead meanwhile */
 	struct ship ship;
 	struct life life;
 	int lock;
@@ -53,6 +55,16 @@ tick(void *arg)
 {
 	(void)arg;
 	return life_tick(&g.life);
+}
+
+/* Called by the sink while PostgreSQL works. */
+static bool
+read_ahead(void *arg)
+{
+	size_t before = g.next->n;
+
+	(void)arg;
+	return !tracker_collect(&g.tracker, g.next, AHEAD_ROWS) && g.next->n - before == AHEAD_ROWS;
 }
 
 /* Half of the pause is chance, so that many nodes do not come back at once. */
@@ -97,6 +109,8 @@ failed(enum err e, const char *text)
 
 	g.next_try = clock_mono_ms() + pause_ms();
 	g.failures++;
+	batch_clear(g.next);
+	tracker_rewind(&g.tracker);
 	if (e != ERR_FULL) {		/* the quarantine's cap: PostgreSQL itself is well */
 		g.connected = false;
 		tracker_connected(&g.tracker, false);
@@ -161,7 +175,19 @@ count(const struct shipped *s)
 	stat_add(g.stat, STAT_flush_attempts_failed_total, s->failed);
 }
 
-/* Ships one batch. */
+/* What was read ahead, and what has come since. true: there may be more. */
+static bool
+take_next(void)
+{
+	struct batch *b = g.next;
+
+	g.next = g.batch;
+	g.batch = b;
+	batch_clear(g.next);
+	return tracker_collect(&g.tracker, b, SIZE_MAX);
+}
+
+/* Ships one batch and reads the next meanwhile. */
 static void
 flush(void)
 {
@@ -176,15 +202,17 @@ flush(void)
 		return;
 	}
 	CRASH_POINT("progress-read");
-	full = tracker_collect(&g.tracker, &g.batch);
+	full = take_next();
 	CRASH_POINT("collected");
-	if (g.batch.n > 0)
-		e = ship(&g.ship, g.sink, &g.batch, &shipped);
+	g.sink->idle = full ? read_ahead : NULL;
+	if (g.batch->n > 0)
+		e = ship(&g.ship, g.sink, g.batch, &shipped);
+	g.sink->idle = NULL;
 	CRASH_POINT("shipped");
-	tracker_loaded(&g.tracker, &g.batch, shipped.rows);
+	tracker_loaded(&g.tracker, g.batch, shipped.rows);
 	count(&shipped);
-	if (g.batch.n > 0)
-		log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld %s", g.batch.n,
+	if (g.batch->n > 0)
+		log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld %s", g.batch->n,
 		    shipped.rows, (unsigned long long)shipped.duplicates,
 		    (long long)(clock_mono_ms() - start), err_name(e));
 	if (e != ERR_OK) {
@@ -314,7 +342,10 @@ set_up(char node[256], struct stat_file *stat)
 	g.stat->pid = (int32_t)getpid();
 	stat_set(g.stat, STAT_flush_alarm, 0);
 	stat_set(g.stat, STAT_flush_connected, 0);
-	if (batch_init(&g.batch, c->flush_batch_rows, c->flush_batch_bytes) != ERR_OK ||
+	g.batch = &g.batches[0];
+	g.next = &g.batches[1];
+	if (batch_init(g.batch, c->flush_batch_rows, c->flush_batch_bytes) != ERR_OK ||
+	    batch_init(g.next, c->flush_batch_rows, c->flush_batch_bytes) != ERR_OK ||
 	    sink_pg_open(&g.sink, c, c->journal_dir, node) != ERR_OK)
 		return die(EX_OSERR, "start", "out of memory");
 	g.sink->tick = tick;
@@ -364,7 +395,8 @@ main(int argc, char **argv)
 	if (g.sink)
 		g.sink->ops->close(&g.sink);
 	tracker_fini(&g.tracker);
-	batch_fini(&g.batch);
+	batch_fini(&g.batches[0]);
+	batch_fini(&g.batches[1]);
 	stat_close(&stat);
 	conf_free(&g.conf);
 	return status;

@@ -120,7 +120,7 @@ take_progress(struct tracker *t, struct seg *s, const struct sink_progress *p)
 		    uuid_text(s->d.uuid, text), (long long)s->confirmed, (long long)p->last_seq);
 	s->epoch = t->epoch;
 	s->known = p->known;
-	s->progress = s->confirmed = p->last_seq;
+	s->progress = s->confirmed = s->ahead = p->last_seq;
 	s->damaged = s->damaged && s->final;
 	s->stray = is_stray(t, s);
 	if (s->final && s->confirmed < s->last_seq)
@@ -192,7 +192,7 @@ tracker_open(struct tracker *t, struct seg *s)
 	return e == ERR_OK;
 }
 
-struct filling { struct batch *b; bool full; };
+struct filling { struct batch *b; size_t most; bool full; };
 
 static bool
 take_row(void *arg, const struct row *r)
@@ -200,46 +200,58 @@ take_row(void *arg, const struct row *r)
 	struct filling *f = arg;
 
 	f->full = !batch_add(f->b, r);
-	return !f->full;
+	return !f->full && --f->most > 0;
 }
 
-/* false: the batch is full. */
-static bool
-collect_one(struct tracker *t, struct seg *s, struct batch *b)
+static void
+collect_one(struct tracker *t, struct seg *s, struct filling *f)
 {
-	struct filling f = { b, false };
+	struct batch *b = f->b;
 	size_t before = b->n;
 	enum err e;
 
 	if (!tracker_open(t, s))
-		return true;
-	if (!batch_segment(b, s->d.uuid, s->known))
-		return false;
-	e = segment_read(s->reader, s->progress, take_row, &f);
+		return;
+	f->full = !batch_segment(b, s->d.uuid, s->known);
+	if (f->full)
+		return;
+	e = segment_read(s->reader, s->ahead, take_row, f);
+	if (b->n > before)
+		s->ahead = b->rows[b->n - 1].seq;
+	if (s->ahead > s->last_seq)
+		s->last_seq = s->ahead;
 	/* damage is dealt with when the good rows before it have gone */
-	if (e != ERR_OK && (e != ERR_CORRUPT || b->n == before))
+	if (e != ERR_OK && (e != ERR_CORRUPT || s->ahead == s->progress))
 		tracker_trouble(s, e, segment_errmsg(s->reader));
-	if (b->n > before && b->rows[b->n - 1].seq > s->last_seq)
-		s->last_seq = b->rows[b->n - 1].seq;
-	return !f.full;
 }
 
 bool
-tracker_collect(struct tracker *t, struct batch *b)
+tracker_collect(struct tracker *t, struct batch *b, size_t most)
 {
-	bool full = false;
+	const struct sink_part *last = b->n_parts > 0 ? &b->parts[b->n_parts - 1] : NULL;
+	const struct uuid begin = last ? last->segment : (struct uuid){ { 0 } };
+	struct filling f = { b, most, false };
 	struct seg *s;
 
-	batch_clear(b);
-	for (s = t->segs; !full && s < t->segs + t->n; s++) {
-		if (!s->d.born || s->damaged || s->stray || s->epoch != t->epoch ||
-		    (s->final && s->progress >= s->last_seq))
+	/* segments before the batch's last have given it what they had */
+	for (s = t->segs; !f.full && f.most > 0 && s < t->segs + t->n; s++) {
+		if (memcmp(&s->d.uuid, &begin, sizeof begin) < 0 || !s->d.born || s->damaged || s->stray ||
+		    s->epoch != t->epoch || (s->final && s->ahead >= s->last_seq))
 			continue;
-		full = !collect_one(t, s, b);
+		collect_one(t, s, &f);
 	}
 	if (b->n_parts > 0 && b->parts[b->n_parts - 1].n == 0)
 		b->n_parts--;
-	return full;
+	return f.full;
+}
+
+void
+tracker_rewind(struct tracker *t)
+{
+	struct seg *s;
+
+	for (s = t->segs; s < t->segs + t->n; s++)
+		s->ahead = s->progress;
 }
 
 static int

@@ -24,6 +24,7 @@ struct seg {
 	bool known;			/* it has a progress row */
 	bool final, damaged, tail_damaged, stray;
 	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
+	int64_t ahead;			/* in a batch that is not committed yet; progress at least */
 	int64_t last_seq;		/* as last read; exact once final */
 	int64_t done_ms;		/* since when it is done, CLOCK_MONOTONIC; 0: it is not */
 	enum { STAYS, ASK_ONCE_MORE, MAY_GO } leaving;	/* progress is read again before removal */
@@ -52,11 +53,13 @@ void tracker_connected(struct tracker *, bool yes);
 /* Reads progress of the segments for which this connection has not, and of those
  * about to be removed. */
 enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
-/* Fills the batch anew with rows past progress, oldest segments first. true: it is
- * full, there may be more. */
-bool tracker_collect(struct tracker *, struct batch *);
+/* Puts up to `most` further rows into the batch, of those that were in none yet, oldest
+ * segments first. true: it is full, there may be more. */
+bool tracker_collect(struct tracker *, struct batch *, size_t most);
 /* The first `rows` of the batch are committed. */
 void tracker_loaded(struct tracker *, const struct batch *, size_t rows);
+/* What is in batches but not committed will be collected again. */
+void tracker_rewind(struct tracker *);
 /* Opens its reader unless it is open; false after telling why. */
 bool tracker_open(struct tracker *, struct seg *);
 /* Closes its reader after an error; what is damaged is marked. */

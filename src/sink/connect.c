@@ -153,7 +153,7 @@ dial(struct pg *p, const char *password)
 	if (PQstatus(p->conn) != CONNECTION_BAD)
 		e = poll_connection(p, clock_mono_ms() + patience(p->conn, &several));
 	/* only libpq's own waiting goes on to the next host when one is frozen */
-	if (e == ERR_DOWN && several && !(p->base.tick && p->base.tick(p->base.tick_arg))) {
+	if (e == ERR_DOWN && several && !(p->base.tick && p->base.tick(p->base.arg))) {
 		PQfinish(p->conn);
 		p->conn = PQconnectdbParams(names, values, 1);
 		e = ERR_OK;

@@ -100,7 +100,9 @@ turn(void)
 		return 0;
 	if (tracker_progress(&t, sink) != ERR_OK)
 		return SIZE_MAX;
-	tracker_collect(&t, &batch);
+	batch_clear(&batch);
+	tracker_rewind(&t);
+	tracker_collect(&t, &batch, SIZE_MAX);
 	batch_slice(&batch, 0, batch.n, &b);
 	if (batch.n > 0 && sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &r) != ERR_OK)
 		return SIZE_MAX;
@@ -148,6 +150,39 @@ test_collect(void)
 	is_int((long long)turn(), 0, "progress that changes during a connection is not looked for");
 	tracker_connected(&t, true);
 	is_int((long long)turn(), 6, "in the next it is: what was lost is sent again");
+	finish();
+}
+
+/* Reading ahead: each row goes into one batch, and what is not committed comes again. */
+static void
+test_ahead(void)
+{
+	struct batch next;
+	struct sink_batch b;
+	struct sink_result r;
+
+	start("1h", "0");
+	segment(name(1), false);
+	segment(name(2), false);
+	ok(batch_init(&next, 25, 100000) == ERR_OK && tracker_scan(&t, true) == ERR_OK, "two segments");
+	tracker_connected(&t, true);
+	ok(tracker_progress(&t, sink) == ERR_OK, "and their progress");
+	ok(!tracker_collect(&t, &batch, 4), "four rows are not all");
+	is_int((long long)batch.n, 4, "which were asked for");
+	ok(!tracker_collect(&t, &next, 4) && !tracker_collect(&t, &next, 4), "eight more by halves");
+	ok(next.n == 8 && next.rows[0].seq == 5 && next.rows[7].seq == 2, "go on where those ended");
+	ok(next.n_parts == 2 && next.parts[0].n == 6 && next.parts[1].n == 2, "a segment is one part");
+	batch_slice(&batch, 0, 4, &b);
+	ok(sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &r) == ERR_OK, "the four are committed");
+	tracker_loaded(&t, &batch, 4);
+	batch_clear(&next);
+	tracker_rewind(&t);
+	tracker_collect(&t, &next, SIZE_MAX);
+	ok(next.n == 16 && next.rows[0].seq == 5, "what was only read comes again, and all the rest");
+	batch_clear(&batch);
+	tracker_collect(&t, &batch, SIZE_MAX);
+	is_int((long long)batch.n, 0, "and only once");
+	batch_fini(&next);
 	finish();
 }
 
@@ -292,6 +327,7 @@ main(void)
 {
 	log_init("test_tracker", 0);	/* expected errors are not shown */
 	test_collect();
+	test_ahead();
 	test_remove();
 	test_ask_once_more();
 	test_apart();
