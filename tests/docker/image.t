@@ -72,6 +72,9 @@ spawn net unshare --net sh -c 'ip link set lo up; exec sleep 600'
 netns() { nsenter -t "$(pid_of net)" -n -- "$@"; }
 wait_until 5 netns grep -q lo /proc/net/fib_trie
 COLLECT=$(images from --pull-never forebay) && NGINX=$(images from --pull-never forebay-nginx) || bail "no containers"
+# buildah mounts these of its own over the ones given below, or under them, as it happens
+images config --volume /run/forebay- --volume /var/lib/forebay- "$COLLECT" &&
+	images config --volume /etc/forebay/tls- "$NGINX" || bail "volumes stay"
 # in the images: $IN CONTAINER -- COMMAND ...; two words of a command are never one here
 IN="nsenter -t $(pid_of net) -n -- buildah --storage-driver vfs --root $STORE --runroot $W/storage run
 	--isolation chroot -e FOREBAY_COLLECT_KEYS= -e FOREBAY_JOURNAL_FLOOR_BYTES=64M
