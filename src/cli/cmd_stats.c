@@ -1,9 +1,11 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -11,6 +13,7 @@
 #include "base/clock.h"
 #include "base/stat.h"
 #include "cli/cmd.h"
+#include "cli/cost.h"
 #include "journal/dir.h"
 #include "journal/query.h"
 
@@ -272,13 +275,53 @@ print_text(const struct report *r)
 	printf("%-8s %-28s %20" PRIu64 "  Free on its volume.\n", "journal", "free_bytes", r->space.free);
 }
 
+/* --- money -------------------------------------------------------------------------- */
+
+/* Since the collector's counters were made, which is its first start since boot. */
+static double
+age_s(const char *dir)
+{
+	char path[1024];
+	struct statx x;
+
+	snprintf(path, sizeof path, "%s/%s", dir, STAT_COLLECT_FILE);
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &x) != 0 || !(x.stx_mask & STATX_BTIME))
+		return 0;
+	return (double)(clock_us() - (x.stx_btime.tv_sec * 1000000 + x.stx_btime.tv_nsec / 1000)) / 1e6;
+}
+
+static int
+print_cost(const struct conf *conf, bool json)
+{
+	struct report r;
+	enum err e = collect(&r, conf);
+	struct cost_traffic t = {
+		.seconds = age_s(conf->run_dir),
+		.requests = r.v[STAT_collect_requests_total],
+		.events = r.v[STAT_collect_events_accepted_total],
+		.bytes = r.v[STAT_collect_bytes_accepted_total],
+		.volume = r.space.total,
+	};
+
+	if (e == ERR_OK && !r.collect)
+		e = ERR_DOWN;
+	if (e != ERR_OK) {
+		fprintf(stderr, "forebay stats: %s: %s\n", r.collect ? conf->journal_dir
+		    : "the collector has not run since boot, or run.dir is another", err_name(e));
+		return err_exit(e);
+	}
+	cost_print(&t, json);
+	return EX_OK;
+}
+
 static void
 usage(FILE *f)
 {
-	fputs("usage: forebay stats [--json]\n"
+	fputs("usage: forebay stats [--cost] [--json]\n"
 	    "Rates of this second, events of the last minute by source and type, all counters of\n"
 	    "collector and flusher, and the journal's size. What waits for PostgreSQL is in flush\n"
 	    "pending_rows and pending_age_us.\n"
+	    "  --cost  instead: what the traffic since the collector's first start costs on AWS\n"
 	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n", f);
 }
 
@@ -286,19 +329,22 @@ int
 cmd_stats(const struct conf *conf, int argc, char **argv)
 {
 	const struct timespec pause = { .tv_sec = SAMPLE_MS / 1000, .tv_nsec = SAMPLE_MS % 1000 * 1000000L };
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	bool cost = argc > 1 && strcmp(argv[1], "--cost") == 0;
+	bool json = argc == 2 + cost && strcmp(argv[1 + cost], "--json") == 0;
 	bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
 	struct report a, b;
 	int status;
 	enum err e;
 
-	if (help || (argc > 1 && !json)) {
+	if (help || (argc > 1 + cost && !json)) {
 		usage(help ? stdout : stderr);
 		return help ? EX_OK : EX_USAGE;
 	}
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status != EX_OK)
 		return status;
+	if (cost)
+		return print_cost(conf, json);
 	e = collect(&a, conf);
 	nanosleep(&pause, NULL);
 	if (e == ERR_OK)

@@ -37,6 +37,21 @@ is "a journal that does not grow" "$(number seconds_until_full)" null
 like "for people" "$(stats)" '^minute   "s" "a" +2$'
 stop flush
 like "who does not run" "$(stats)" '^# the flusher does not run'
+
+# money: three lines by hand, from what the command itself says of the traffic
+stats --cost --json >"$W/body"
+is "cost: the traffic" "$(json '$.events')" "$(number collect_events_accepted_total)"
+dollars() {			# dollars NAME WANT: within a tenth of a cent of a cent
+	is "cost: $1" "$(awk -v got="$(json "\$.dollars.$1")" -v want="$2" 'BEGIN {
+		d = got - want; print (got > 0 && d < 2e-5 && d > -2e-5) ? "as by hand" : got " not " want }')" "as by hand"
+}
+dollars alb "$(awk -v s="$(json '$.seconds')" -v r="$(json '$.requests')" -v b="$(json '$.bytes')" \
+	'BEGIN { print s / 3600 * .0225 + (b + r * 1000) / 1e9 * .008 }')"
+dollars api_gateway_rest "$(awk -v r="$(json '$.requests')" \
+	'BEGIN { print r * (3.5 + .2 + .02 * .25 * 13.3334) / 1e6 }')"
+like "cost: for people" "$(stats --cost)" '^api_gateway_http +[0-9.]+ +[0-9.]+ +[0-9.]+  Instead'
+stats --cost --bogus 2>/dev/null
+is "cost: wrong usage is 64" $? 64
 stats --bogus 2>/dev/null
 is "wrong usage is 64" $? 64
 
