@@ -8,7 +8,7 @@
 #   record NAME KEY=VALUE ...       a line of results by hand
 #
 # A line of results is: name, round, KEY=VALUE ..., separated by tabs; the file is
-# $OUT/<scenario>.tsv. tests/bench/report makes the document of all of them.
+# $OUT/<scenario>.tsv. tests/bench/report.py makes the document of all of them.
 . "$top_srcdir/tests/integration/lib.sh"
 
 ROUNDS=${ROUNDS:-2} SECONDS_EACH=${SECONDS_EACH:-5} CONNECTIONS=${CONNECTIONS:-64}

@@ -49,6 +49,8 @@ flush_one() {
 	cpu_end $FLUSH_N
 	[ "$1" = copy ] || FLUSH_KIB=$(peak_kib flush)
 	record "$1" "rate=$(calc "$FLUSH_N * 1000 / $FLUSH_MS")" "ms=$FLUSH_MS" $SPENT "kib=$FLUSH_KIB" \
+		"row_bytes=$(sql "SELECT sum(pg_total_relation_size(inhrelid)) / (SELECT count(*) FROM forebay.event)
+			FROM pg_inherits WHERE inhparent = 'forebay.event'::regclass")" \
 		"duplicates=$(sql "SELECT coalesce(sum(duplicates), 0) FROM forebay.progress")"
 	[ "$1" = copy ] || stop flush
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""doc/BENCHMARKS.md from the results of the scenarios: report RESULTS NOTES > DOC
+"""doc/BENCHMARKS.md from the results of the scenarios: report.py RESULTS NOTES > DOC
 
 Each file of RESULTS is one scenario (lib.sh says what a line is); what is not there
 is left out. NOTES is what a person has to say of the figures.
@@ -120,6 +120,7 @@ def flush(s):
         what = "psql \\copy BINARY" if n == "copy" else f"flusher, {s.number(n, 'duplicates', 0)} duplicates"
         rows.append([what, s.spread(n, "rate"), f"{s(n, 'rate') / base * 100:.0f} %" if base else "-", s.number(n, "flush_us"),
                      s.number(n, "pg_us"), s.number(n, "other_us"), f"{(s(n, 'kib') or 0) / 1024:.1f}" if n != "copy" else "-"])
+    print(f"A row takes {s.number('copy', 'row_bytes', 0)} bytes in PostgreSQL, its place in the indexes too.\n")
     table(["", "rows/s", "of \\copy", "flusher us", "PostgreSQL us", "other us", "peak MiB"], rows)
 
 
@@ -266,4 +267,5 @@ def main():
         print(f.read(), end="")
 
 
-main()
+if __name__ == "__main__":
+    main()
