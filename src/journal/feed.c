@@ -24,13 +24,14 @@ static int
 connect_table(sqlite3 *db, void *feed, int argc UNUSED, const char *const *argv UNUSED,
 	      sqlite3_vtab **out, char **errmsg UNUSED)
 {
-	struct table *t = sqlite3_malloc(sizeof *t);
+	int rc = sqlite3_declare_vtab(db, "CREATE TABLE feed(" ROW_COLUMNS_BUT_SEQ ")");
+	struct table *t = rc == SQLITE_OK ? sqlite3_malloc(sizeof *t) : NULL;
 
 	if (!t)
-		return SQLITE_NOMEM;
+		return rc == SQLITE_OK ? SQLITE_NOMEM : rc;
 	*t = (struct table){ .feed = feed };
 	*out = &t->base;
-	return sqlite3_declare_vtab(db, "CREATE TABLE feed(" ROW_COLUMNS_BUT_SEQ ")");
+	return SQLITE_OK;
 }
 
 static int
