@@ -216,6 +216,8 @@ flush(void)
 		    shipped.rows, (unsigned long long)shipped.duplicates,
 		    (long long)(clock_mono_ms() - start), err_name(e));
 	if (e != ERR_OK) {
+		if (shipped.rows > 0)	/* pauses grow where nothing moves */
+			g.failures = 0;
 		failed(e, g.ship.errmsg);
 		return;
 	}
