@@ -155,7 +155,7 @@ def instructions(s):
 
 
 def memory(s):
-    print("5,000 single events and 200 requests of 100 events a second, end to end. Peak: the largest resident sets of master,\n"
+    print(f"{s.number('load', 'single', 0)} single events and {s.number('load', 'batch', 0)} requests of 100 events a second, end to end. Peak: the largest resident sets of master,\n"
           "workers and flusher, summed, shared pages counted in each; held: their memory with shared pages divided.\n")
     minutes = [v for n, v in s.rows if n == "minute"]
     table(["minute", "peak MiB", "held MiB", "events waiting"],
