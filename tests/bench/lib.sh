@@ -135,6 +135,9 @@ cpu_end() {
 
 # --- what is measured --------------------------------------------------------------
 
+# What the unit gives the collector besides.
+UNIT_ENVIRONMENT=$(sed -n 's/^Environment=//p' "$top_srcdir/conf/systemd/forebay.service.in")
+
 # with PROGRAM [option ...]: collector and nginx; SLOW=microseconds makes a slow disk
 with() {
 	local program=$BIN/$1
@@ -144,7 +147,7 @@ with() {
 	set -- env "$(sed -n 's/^Environment=\(GLIBC_TUNABLES=.*\)/\1/p' "$top_srcdir/conf/systemd/forebay.service.in")" \
 		"$program" -c "$W/forebay.conf" -o journal.floor_pct=0 "$@"
 	[ -z "${SLOW:-}" ] || set -- env LD_PRELOAD="$W/slow_disk.so" SLOW_SYNC_US="$SLOW" "$@"
-	spawn collect "$@"
+	spawn collect env $UNIT_ENVIRONMENT "$@"
 	wait_until 15 ready || bail "$program does not get ready"
 	nginx
 }
