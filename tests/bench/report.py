@@ -148,10 +148,24 @@ def instructions(s):
     names = [n for n in s.names if s.all(n, "instructions")]
     table(["", "instructions an event"], [[n, s.number(n, "instructions", 0)] for n in names])
     for n in names:
-        top = [v for m, v in s.rows if m == "top " + n][:10]
-        print(f"{n[0].upper()}{n[1:]}, where they go: " + ", ".join(
-            f"`{v['object']}`'s own" * (v["function"].startswith("0x")) + f"`{v['function']}`" * (not v["function"].startswith("0x"))
-            + f" {v['percent']} %" for v in top) + ".\n")
+        print(f"{n[0].upper()}{n[1:]}, where they go: {functions(s, n)}.\n")
+
+
+def functions(s, name):
+    """The functions that take the most, in one sentence."""
+    top = [v for m, v in s.rows if m == "top " + name][:10]
+    return ", ".join((f"`{v['object']}`'s own" if v["function"].startswith("0x") or v["function"] == "[unknown]"
+                      else f"`{v['function']}`") + f" {v['percent']} %" for v in top)
+
+
+def profile(s):
+    if "skipped" in s.names:
+        print("perf does not work here.\n")
+        return
+    print("Single events at 64 connections, by perf: the share of each library in the CPU time of a program.\n")
+    for name, title in (("nginx", "nginx"), ("forebayd", "Workers")):
+        parts = ", ".join(f"{v['object']} {v['percent']} %" for m, v in s.rows if m == name)
+        print(f"{title}: {parts}. Functions: {functions(s, name)}.\n")
 
 
 def memory(s):
@@ -186,7 +200,7 @@ def peers(s):
 TITLES = (
     (single, "Single events"), (batch, "100 events a request"), (latency, "Latency"), (slow, "A slow disk"), (workers, "Workers"),
     (flush, "The flusher"), (end, "End to end"), (backlog, "A backlog of 10 million"), (peers, "Peers"),
-    (instructions, "Instructions"), (memory, "Memory"),
+    (instructions, "Instructions"), (profile, "Profile"), (memory, "Memory"),
 )
 
 
