@@ -48,7 +48,7 @@ printf 'XXXXXXXX' | dd of="$J/$c.db-wal" bs=1 seek=$((size / 2)) conv=notrunc 2>
 flusher -o journal.keep=1s -o journal.keep_min=1s
 d=$(plant 10)
 ok "a damaged segment is set aside" wait_until 10 test -e "$J/aside/$c.db-wal"
-ok "with an alarm" logged "flush.aside segment=$c"
+ok "with an alarm" wait_until 5 logged "flush.aside segment=$c"
 ok "the good one is loaded" wait_until 5 sql_is "SELECT last_seq FROM forebay.progress WHERE segment = '$d'" 10
 before=$(sql "SELECT count(*) FROM forebay.event WHERE segment = '$c'")
 note "$before of 1000 rows stood before the damage"
