@@ -7,6 +7,8 @@
 
 #include "base/crc.h"
 
+#define PAGE_MIN	512	/* the smallest that SQLite has */
+
 enum err
 segment_path(char out[SEGMENT_PATH], const char *dir, struct uuid u, const char *suffix)
 {
@@ -113,10 +115,11 @@ sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untou
 	} else if (stat(path, &st) != 0) {
 		e = ERR_DOWN;
 		snprintf(errmsg, 256, "the database file is missing");
-	} else if (st.st_size == 0) {
-		/* opening it would make SQLite delete the WAL unread */
+	} else if (st.st_size < PAGE_MIN) {
+		/* SQLite takes a file of no byte, or of one, for a new database, and deletes
+		 * its WAL unread */
 		e = ERR_CORRUPT;
-		snprintf(errmsg, 256, "the database file is empty");
+		snprintf(errmsg, 256, "the database file has not even one page");
 	}
 	if (e != ERR_OK)
 		return e;

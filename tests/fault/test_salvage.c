@@ -262,6 +262,16 @@ cuts(void)
 	(void)!dir_remove(dir, u);
 
 	u = make_segment();
+	path_of(path, u, ".db");
+	if (truncate(path, 1) != 0)
+		perror(path);
+	ok(noticed_or_whole(u), "a database of one byte is noticed");
+	path_of(path, u, ".db-wal");
+	ok(access(path, F_OK) == 0, "and its WAL is still there");
+	is_int(salvage(u), ROWS, "with every row");
+	(void)!dir_remove(dir, u);
+
+	u = make_segment();
 	path_of(path, u, ".db-wal");
 	unlink(path);
 	ok(noticed_or_whole(u), "a missing WAL is noticed");

@@ -1,6 +1,6 @@
 /*
  * A segment of 40 rows with bytes of its files changed or cut off, as the input says:
- * every reader ends, and hands out no row that was not written.
+ * every reader ends, hands out no row that was not written, and removes no file.
  *
  * Input: groups of 5 bytes: which file and how (bit 7: cut it there), place (3 bytes,
  * taken modulo the size), what the byte is XORed with. Bit 6 of the first: salvage too,
@@ -138,6 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		CHECK(n >= 5 || (tail == ERR_OK && e == ERR_OK && expected == ROWS));
 		segment_close(&s);
 	}
+	CHECK(access(files[0].path, F_OK) == 0 && access(files[1].path, F_OK) == 0);
 	if (n > 0 && !(data[0] & 0x40))
 		return 0;
 	expected = 0;
