@@ -3,7 +3,7 @@
 # statement runs over what came of it.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
-world; database; collector; nginx; flusher
+world; database; collector; nginx 'keepalive_timeout 500ms;' 'keepalive_time 1s;'; flusher
 EXAMPLES=$top_srcdir/conf/examples
 FOREBAY_URL=$URL FOREBAY_CA=$W/nginx/tls/cert.pem
 export FOREBAY_URL FOREBAY_CA
@@ -11,9 +11,11 @@ export FOREBAY_URL FOREBAY_CA
 ok "the requests, without keys" sh "$EXAMPLES/requests"
 sed -i "s|^keys =.*|keys = $W/keys|" "$W/forebay.conf"
 KEY=$(forebay key new example 2>/dev/null)
+# the workers before serve connections that nginx keeps, and want no keys
+before=$(children "$(pid_of collect)")
 kill -HUP "$(pid_of collect)"
-closed() { post '{"x":1}' >/dev/null; [ "$(status)" = 401 ]; }
-ok "keys are on" wait_until 20 closed
+all_gone() { for p in $before; do gone "$p" || return 1; done; }
+ok "keys are on" wait_until 40 all_gone
 ok "the requests, with a key" env KEY="$KEY" sh "$EXAMPLES/requests"
 env KEY=nobody sh "$EXAMPLES/requests" >/dev/null 2>&1 && fail "a wrong key is no success" || pass "a wrong key is no success"
 
