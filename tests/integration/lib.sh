@@ -11,7 +11,8 @@
 #   ok "what" command ...       is "what" "$got" "$want"
 #   done_testing
 #
-# W is the world's directory, J the journal, URL where nginx answers. FULL=1 makes
+# W is the world's directory, J the journal, URL where nginx answers, SERVER the socket
+# directory of the PostgreSQL that is asked. FULL=1 makes
 # the long versions, KEEP=1 keeps the directory, SEED=... repeats a run.
 # Run as root it drops to another user (FOREBAY_TEST_USER) for every program.
 
@@ -164,7 +165,9 @@ cleanup() {
 	for f in "$W"/*.pid; do
 		[ -e "$f" ] && kill -TERM "-$(cat "$f")" 2>/dev/null
 	done
-	[ -e "$W/pg/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$W/pg/postmaster.pid")" 2>/dev/null
+	for f in "$W"/pg*/postmaster.pid; do
+		[ -e "$f" ] && kill -QUIT "$(head -n 1 "$f")" 2>/dev/null
+	done
 	for f in "$W"/*.pid "$W"/*.super; do
 		[ -e "$f" ] || continue
 		pid=$(cat "$f")
@@ -269,9 +272,9 @@ pg_stop() {
 	case ${1:-fast} in immediate) stop pg QUIT ;; *) stop pg INT ;; esac
 }
 
-sql() { as "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "$W/run" -U forebay -d "${DB:-forebay}" -c "$1"; }
+sql() { as "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "$SERVER" -U forebay -d "${DB:-forebay}" -c "$1"; }
 # the same with commands from stdin, \\copy too
-sql_script() { as "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "$W/run" -U forebay -d forebay; }
+sql_script() { as "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "$SERVER" -U forebay -d forebay; }
 sql_is() { [ "$(sql "$1" 2>/dev/null)" = "$2" ]; }
 
 # --- the world -------------------------------------------------------------------
@@ -290,7 +293,7 @@ world_dir() {
 	trap 'exit 130' INT TERM HUP
 	mkdir "$W/run" "$W/log" "$W/journal" "$W/nginx" "$W/nginx/tls"
 	need
-	J=$W/journal
+	J=$W/journal SERVER=$W/run
 	cat >"$W/forebay.conf" <<-END
 		[collect]
 		keys =
@@ -441,7 +444,7 @@ wait_drained() { wait_until "$1" drained; }
 verify() {
 	local what=$1 rc=0 out
 	shift
-	out=$(W=$W J=$J PG=$PG TOOLS=$TOOLS AS=$AS sh "$top_srcdir/tests/integration/verify.sh" "$@" 2>&1) || rc=$?
+	out=$(W=$W J=$J PG=$PG SERVER=$SERVER TOOLS=$TOOLS AS=$AS sh "$top_srcdir/tests/integration/verify.sh" "$@" 2>&1) || rc=$?
 	is "$what" "$rc" 0
 	note "$out"
 }

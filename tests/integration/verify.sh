@@ -40,7 +40,7 @@ segments=$($AS "$TOOLS/journal_tool" segments "$J")
 printf '%s' "$segments" | tr ' ' '\t' >"$W/verify.segments"
 chmod a+r "$attempts" "$W/verify.segments"
 
-out=$($AS "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "$W/run" -U forebay -d forebay <<END
+out=$($AS "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "${SERVER:-$W/run}" -U forebay -d forebay <<END
 SET work_mem = '64MB';
 CREATE TEMP TABLE attempt (seed text, first bigint, n int, tries int, receipt text);
 \\copy attempt FROM '$attempts'
