@@ -134,9 +134,13 @@ remove_done(struct tracker *t, struct seg *s)
 static bool
 old_enough(const struct tracker *t, const struct seg *s, int64_t now_ms)
 {
-	if (t->tight)
-		return (clock_us() - s->d.changed_at) / 1000 >= t->conf->journal_keep_min;
-	return now_ms - s->done_ms >= t->conf->journal_keep;
+	int64_t done = now_ms - s->done_ms;
+
+	/* the wall clock knows how old it was when we started, but may have been set back */
+	if (t->tight && (done >= t->conf->journal_keep_min ||
+	    (clock_us() - s->d.changed_at) / 1000 >= t->conf->journal_keep_min))
+		return true;
+	return done >= t->conf->journal_keep;
 }
 
 static void

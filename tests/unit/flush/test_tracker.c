@@ -1,4 +1,5 @@
 /* Segments of a real journal, progress of a sink that is none. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -209,6 +210,31 @@ test_remove(void)
 	finish();
 }
 
+/* Files that a clock has stamped which was set back since. */
+static void
+test_from_the_future(void)
+{
+	static const char *const suffixes[] = { ".db", ".db-wal" };
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = clock_us() / 1000000 + 86400 } };
+	char path[TMP_PATH + 80], text[UUID_TEXT];
+	size_t i;
+
+	start("1h", "0");
+	conf->journal_floor_pct = 50;
+	conf->journal_floor_bytes = INT64_MAX;
+	segment(name(1), false);
+	for (i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		snprintf(path, sizeof path, "%s/%s%s", dir, uuid_text(name(1), text), suffixes[i]);
+		ok(utimensat(AT_FDCWD, path, times, 0) == 0, "%s is of tomorrow", suffixes[i]);
+	}
+	tracker_connected(&t, true);
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(t.tight && !exists(name(1), ".db"), "where space is short it goes as soon as the others");
+	finish();
+}
+
 static void
 test_ask_once_more(void)
 {
@@ -329,6 +355,7 @@ main(void)
 	test_collect();
 	test_ahead();
 	test_remove();
+	test_from_the_future();
 	test_ask_once_more();
 	test_apart();
 	test_unborn();
