@@ -169,13 +169,13 @@ tracker_trouble(struct seg *s, enum err e, const char *why)
 	char text[UUID_TEXT];
 
 	uuid_text(s->d.uuid, text);
-	segment_close(&s->reader);
 	if (e == ERR_CORRUPT) {
 		s->damaged = true;
 		log_error("flush.damaged", "segment=%s: %s", text, why);
 	} else if (e != ERR_DOWN) {
 		log_limited(LOG_WARNING, "flush.read", "segment=%s %s: %s", text, err_name(e), why);
 	}
+	segment_close(&s->reader);	/* last: the words may be its own */
 }
 
 bool

@@ -330,6 +330,39 @@ test_damage(void)
 	finish();
 }
 
+/* What a reader says of damage has to outlive it. */
+static void
+test_last_words(void)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT], line[1024] = "";
+	struct journal *live;
+	struct made_row made[ROWS];
+	struct row rows[ROWS];
+	int console = dup(STDERR_FILENO), fd;
+
+	start("1h", "0");
+	live = segment(name(1), true);
+	tracker_connected(&t, true);
+	turn();
+	make_rows(rows, made, ROWS, 900);
+	ok(journal_append(live, rows, ROWS) == ERR_OK && journal_commit(live) == ERR_OK, "rows in a live segment");
+	snprintf(path, sizeof path, "%s/%s.db-wal", dir, uuid_text(name(1), text));
+	ok(truncate(path, 32) == 0, "whose log is cut off");
+	snprintf(path, sizeof path, "%s/log", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	dup2(fd, STDERR_FILENO);
+	log_init("test_tracker", LOG_DEBUG);
+	turn();
+	log_init("test_tracker", 0);
+	dup2(console, STDERR_FILENO);
+	ok(pread(fd, line, sizeof line - 1, 0) > 0, "are not read: %s", line);
+	ok(strstr(line, "SQLite code") || strstr(line, "at seq"), "and the line says why");
+	close(fd);
+	close(console);
+	journal_close(&live);
+	finish();
+}
+
 static void
 test_stray(void)
 {
@@ -360,6 +393,7 @@ main(void)
 	test_apart();
 	test_unborn();
 	test_damage();
+	test_last_words();		/* before others use up what may be logged */
 	test_stray();
 	return done();
 }
