@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define READERS	128		/* kept open, of three files each */
+
 void
 tracker_init(struct tracker *t, const struct conf *conf, struct stat_slot *stat)
 {
@@ -281,10 +283,12 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 	}
 }
 
+/* After a long outage there may be more segments than descriptors. */
 uint64_t
 tracker_pending(struct tracker *t)
 {
 	uint64_t pending = 0;
+	unsigned open = 0;
 	struct seg *s;
 
 	for (s = t->segs; s < t->segs + t->n; s++) {
@@ -292,6 +296,8 @@ tracker_pending(struct tracker *t)
 			continue;
 		if (!s->final && !s->damaged && tracker_open(t, s) &&
 		    segment_last_seq(s->reader, &s->last_seq) != ERR_OK)
+			segment_close(&s->reader);
+		if (s->reader && ++open > READERS)
 			segment_close(&s->reader);
 		if (s->last_seq > s->progress)
 			pending += (uint64_t)(s->last_seq - s->progress);

@@ -1,4 +1,5 @@
 /* Segments of a real journal, progress of a sink that is none. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -330,6 +331,35 @@ test_damage(void)
 	finish();
 }
 
+static unsigned
+open_files(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir("/proc/self/fd");
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void
+test_many(void)
+{
+	unsigned before;
+	uint8_t i;
+
+	start("1h", "0");
+	for (i = 1; i <= 200; i++)
+		segment(name(i), false);
+	before = open_files();
+	ok(tracker_scan(&t, true) == ERR_OK, "200 segments that nobody has claimed");
+	is_int((long long)tracker_pending(&t), 200 * ROWS, "are counted");
+	ok(open_files() - before < 400, "but not all kept open: %u descriptors", open_files() - before);
+	finish();
+}
+
 /* What a reader says of damage has to outlive it. */
 static void
 test_last_words(void)
@@ -394,6 +424,7 @@ main(void)
 	test_unborn();
 	test_damage();
 	test_last_words();		/* before others use up what may be logged */
+	test_many();
 	test_stray();
 	return done();
 }
