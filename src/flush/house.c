@@ -2,6 +2,7 @@
  * House-keeping: claims segments whose writer is gone, removes those that are done
  * and old, sets damaged ones aside, and sets the gauges.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "flush/tracker.h"
 
 #define HOUSE_MS	200	/* a turn of it */
+#define HINDERED	3	/* turns in a row; less may be a hiccup */
 
 /* A claimed segment that was not complete when its writer went: nothing in it was
  * acknowledged. Listed anew, for it may have been completed since. */
@@ -42,7 +44,7 @@ finalize(struct tracker *t, struct seg *s)
 	s->damaged = false;
 	e = dir_tail_check(t->dir, s->d.uuid, errmsg);
 	if (e != ERR_OK && e != ERR_CORRUPT) {
-		tracker_trouble(s, e, errmsg);
+		tracker_trouble(t, s, e, errmsg);
 		return;
 	}
 	s->tail_damaged = e == ERR_CORRUPT;
@@ -53,11 +55,11 @@ finalize(struct tracker *t, struct seg *s)
 	if (e == ERR_DOWN)
 		e = ERR_CORRUPT;
 	if (e != ERR_OK)
-		tracker_trouble(s, e, errmsg);
+		tracker_trouble(t, s, e, errmsg);
 	if (s->reader) {
 		e = segment_last_seq(s->reader, &s->last_seq);
 		if (e != ERR_OK)
-			tracker_trouble(s, e, segment_errmsg(s->reader));
+			tracker_trouble(t, s, e, segment_errmsg(s->reader));
 		else
 			s->final = true;
 		segment_close(&s->reader);
@@ -71,8 +73,11 @@ static void
 claim(struct tracker *t, struct seg *s)
 {
 	int lock = -1;
+	enum err e = dir_claim(t->dir, s->d.uuid, &lock);
 
-	if (dir_claim(t->dir, s->d.uuid, &lock) != ERR_OK)
+	if (e == ERR_IO)
+		tracker_trouble(t, s, e, strerror(errno));
+	if (e != ERR_OK)
 		return;
 	CRASH_POINT("claimed");
 	if (s->d.born)
@@ -208,6 +213,11 @@ complain(struct tracker *t)
 			snprintf(t->errmsg, sizeof t->errmsg, "segment %s is damaged and still being written: look "
 			    "at the disk, then type: systemctl restart forebay", text);
 	}
+	t->hindered = t->unreadable[0] ? t->hindered + 1 : 0;
+	if (t->hindered >= HINDERED && !t->errmsg[0])
+		snprintf(t->errmsg, sizeof t->errmsg, "the journal cannot be read: %s; look at the disk, the files' "
+		    "owner, and LimitNOFILE of forebay-flusher.service: it is tried again", t->unreadable);
+	t->unreadable[0] = '\0';
 }
 
 void

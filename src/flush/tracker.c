@@ -1,5 +1,6 @@
 #include "flush/tracker.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,10 @@ tracker_scan(struct tracker *t, bool always)
 	if (!changed(t) && !always)
 		return ERR_OK;
 	e = dir_list(t->dir, &found, &n);
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
+		snprintf(t->unreadable, sizeof t->unreadable, "its directory: %s", strerror(errno));
 		return e;
+	}
 	segs = merge(t, found, n);
 	free(found);
 	if (!segs)
@@ -166,7 +169,7 @@ tracker_progress(struct tracker *t, struct sink *sink)
 /* --- reading ------------------------------------------------------------------------ */
 
 void
-tracker_trouble(struct seg *s, enum err e, const char *why)
+tracker_trouble(struct tracker *t, struct seg *s, enum err e, const char *why)
 {
 	char text[UUID_TEXT];
 
@@ -177,6 +180,8 @@ tracker_trouble(struct seg *s, enum err e, const char *why)
 	} else if (e != ERR_DOWN) {
 		log_limited(LOG_WARNING, "flush.read", "segment=%s %s: %s", text, err_name(e), why);
 	}
+	if (e == ERR_IO)
+		snprintf(t->unreadable, sizeof t->unreadable, "%s", why);
 	segment_close(&s->reader);	/* last: the words may be its own */
 }
 
@@ -190,7 +195,7 @@ tracker_open(struct tracker *t, struct seg *s)
 		return true;
 	e = segment_open(&s->reader, t->dir, s->d.uuid, errmsg);
 	if (e != ERR_OK)
-		tracker_trouble(s, e, errmsg);
+		tracker_trouble(t, s, e, errmsg);
 	return e == ERR_OK;
 }
 
@@ -224,7 +229,7 @@ collect_one(struct tracker *t, struct seg *s, struct filling *f)
 		s->last_seq = s->ahead;
 	/* damage is dealt with when the good rows before it have gone */
 	if (e != ERR_OK && (e != ERR_CORRUPT || s->ahead == s->progress))
-		tracker_trouble(s, e, segment_errmsg(s->reader));
+		tracker_trouble(t, s, e, segment_errmsg(s->reader));
 }
 
 bool

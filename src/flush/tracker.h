@@ -40,6 +40,8 @@ struct tracker {
 	int64_t dir_mtime_us;
 	bool tight, again;		/* again: strays are looked up once more */
 	struct stat_slot *stat;
+	char unreadable[256];		/* why something could not be read since the last house-keeping */
+	unsigned hindered;		/* house-keepings in a row that found it so */
 	char errmsg[512];		/* what a person has to mend, "" when nothing */
 };
 
@@ -63,7 +65,7 @@ void tracker_rewind(struct tracker *);
 /* Opens its reader unless it is open; false after telling why. */
 bool tracker_open(struct tracker *, struct seg *);
 /* Closes its reader after an error; what is damaged is marked. */
-void tracker_trouble(struct seg *, enum err, const char *why);
+void tracker_trouble(struct tracker *, struct seg *, enum err, const char *why);
 /* house.c. Once a second: claims, sets aside, removes, and sets the gauges. Takes at most
  * some tenths of a second; the rest is for the next time. */
 void tracker_keep_house(struct tracker *);

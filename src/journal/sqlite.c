@@ -46,8 +46,13 @@ sqlite_err(int rc)
 void
 sqlite_explain(sqlite3 *db, const char *what, char errmsg[256])
 {
-	snprintf(errmsg, 256, "%s: %s (SQLite code %d)", what,
-	    db ? sqlite3_errmsg(db) : "out of memory", db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM);
+	int rc = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+	/* what the system said: SQLite keeps it for these */
+	bool said = (rc & 0xFF) == SQLITE_CANTOPEN || ((rc & 0xFF) == SQLITE_IOERR && rc != SQLITE_IOERR_SHORT_READ);
+	int cause = said ? sqlite3_system_errno(db) : 0;
+
+	snprintf(errmsg, 256, "%s: %s (SQLite code %d)%s%s", what, db ? sqlite3_errmsg(db) : "out of memory", rc,
+	    cause ? ": " : "", cause ? strerror(cause) : "");
 }
 
 /* https://sqlite.org/security.html: what a database that only holds rows never needs */

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -360,6 +361,33 @@ test_many(void)
 	finish();
 }
 
+static void
+test_hindered(void)
+{
+	struct rlimit files, few;
+	int i, free_one = dup(STDIN_FILENO);
+
+	close(free_one);
+	start("1h", "0");
+	segment(name(1), false);
+	tracker_connected(&t, true);
+	getrlimit(RLIMIT_NOFILE, &files);
+	few = files;
+	few.rlim_cur = (rlim_t)free_one + 1;
+	setrlimit(RLIMIT_NOFILE, &few);
+	turn();
+	ok(t.errmsg[0] == '\0', "a moment with one descriptor is no alarm");
+	for (i = 0; i < 4; i++)
+		turn();
+	ok(strstr(t.errmsg, "Too many open files") && strstr(t.errmsg, "LimitNOFILE"), "longer is, and says why");
+	setrlimit(RLIMIT_NOFILE, &files);
+	turn();
+	turn();
+	ok(t.errmsg[0] == '\0' && tracker_pending(&t) == 0, "it goes on by itself");
+	is_int((long long)slot.v[STAT_flush_segments_set_aside_total], 0, "and takes nothing for damaged");
+	finish();
+}
+
 /* What a reader says of damage has to outlive it. */
 static void
 test_last_words(void)
@@ -425,6 +453,7 @@ main(void)
 	test_damage();
 	test_last_words();		/* before others use up what may be logged */
 	test_many();
+	test_hindered();
 	test_stray();
 	return done();
 }
