@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -21,6 +22,7 @@
 #define TURN_EVENTS	512
 #define TURN_BYTES	(8 * 1024 * 1024)
 #define CONNECTIONS_MAX	4096
+#define SPARE_FILES	32		/* left for a new segment, keys and /metrics */
 #define TICK_MS		1000
 
 struct conn {
@@ -37,7 +39,7 @@ struct worker {
 	struct door *door;
 	int epoll, signals;
 	struct conn *conns;
-	unsigned n_conns;
+	unsigned n_conns, most;		/* most: as many as there may be */
 	bool accepting;			/* the listening socket is watched */
 	int64_t stop_at;		/* when to leave at the latest; 0: not stopping */
 	struct conn *turn, **turn_tail;
@@ -118,7 +120,7 @@ accept_some(struct worker *w)
 	int fd, i;
 
 	/* few at a time: with several workers each gets its share of connections */
-	for (i = 0; i < 16 && w->n_conns < CONNECTIONS_MAX; i++) {
+	for (i = 0; i < 16 && w->n_conns < w->most; i++) {
 		fd = accept4(w->args->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0) {
 			/* EMFILE and friends pass: what waits stays in the backlog */
@@ -136,8 +138,11 @@ accept_some(struct worker *w)
 		stat_one(w, STAT_collect_connections_broken_total);
 		close(fd);
 	}
-	if (w->n_conns >= CONNECTIONS_MAX)
-		watch(w, false);
+	if (w->n_conns >= w->most) {
+		log_limited(LOG_WARNING, "accept.full", "connections=%u cause=\"%s\" others=\"wait\"", w->n_conns,
+		    w->most < CONNECTIONS_MAX ? "the limit of open files" : "no worker takes more");
+		watch(w, false);	/* until the next tick */
+	}
 }
 
 static void
@@ -261,12 +266,24 @@ drop_stalled(struct worker *w, int64_t now)
 	}
 }
 
+/* A worker that gave its last descriptor to a connection could begin no segment. */
+static void
+bound_connections(struct worker *w)
+{
+	struct rlimit files;
+
+	w->most = CONNECTIONS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < CONNECTIONS_MAX + SPARE_FILES)
+		w->most = files.rlim_cur > SPARE_FILES ? (unsigned)files.rlim_cur - SPARE_FILES : 1;
+}
+
 static void
 tick(struct worker *w, int64_t now)
 {
 	drop_stalled(w, now);
 	door_tick(w->door);
-	if (!w->stop_at && w->n_conns < CONNECTIONS_MAX)
+	bound_connections(w);
+	if (!w->stop_at && w->n_conns < w->most)
 		watch(w, true);
 	if (getppid() != w->args->master)	/* gone without a word */
 		begin_stop(w);
@@ -325,6 +342,7 @@ worker_run(const struct worker_args *args)
 	int status = EX_OK;
 
 	if (set_up(&w)) {
+		bound_connections(&w);
 		watch(&w, true);
 		args->slot->phase = PHASE_READY;
 		loop(&w);
