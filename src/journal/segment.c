@@ -74,7 +74,8 @@ prepare(struct segment *s)
 		{ &s->context, "SELECT context FROM row WHERE seq = ?" },
 	};
 	size_t i;
-	int rc = SQLITE_OK;
+	/* rows are read once, one after the other: SQLite's 2 MB for each file serve nothing */
+	int rc = sqlite3_exec(s->db, "PRAGMA cache_size=-256", NULL, NULL, NULL);
 
 	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(all); i++)
 		rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].st, NULL);
