@@ -17,7 +17,7 @@ crash_point(const char *name)
 
 	if (!at || strncmp(at, name, n) != 0 || (at[n] != '\0' && at[n] != ':'))
 		return;
-	if (++passed < (at[n] ? strtoul(at + n + 1, NULL, 10) : 1))
+	if (__atomic_add_fetch(&passed, 1, __ATOMIC_RELAXED) < (at[n] ? strtoul(at + n + 1, NULL, 10) : 1))
 		return;
 	kill(getpid(), SIGKILL);
 	pause();

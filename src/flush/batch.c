@@ -34,10 +34,6 @@ batch_segment(struct batch *b, struct uuid segment, bool known)
 {
 	struct sink_part *p = b->n_parts > 0 ? &b->parts[b->n_parts - 1] : NULL;
 
-	if (p && memcmp(&p->segment, &segment, sizeof segment) == 0) {
-		p->known |= known;
-		return b->n < b->max;
-	}
 	if (!p || p->n > 0) {
 		if (b->n_parts == SINK_SEGMENTS_MAX || b->n == b->max)
 			return false;

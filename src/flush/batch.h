@@ -20,8 +20,8 @@ enum err batch_init(struct batch *, size_t max_rows, size_t max_bytes) MUST_CHEC
 void batch_fini(struct batch *);
 void batch_clear(struct batch *);
 
-/* Rows that are added next are this segment's, the last one's or one that has none in
- * the batch yet. false: it does not fit. */
+/* Rows that are added next are this segment's, which has none in the batch yet.
+ * false: it does not fit. */
 bool batch_segment(struct batch *, struct uuid, bool known);
 /* Copies a row. false: the batch is full, or out of memory while it is empty. */
 bool batch_add(struct batch *, const struct row *);

@@ -151,6 +151,8 @@ old_enough(const struct tracker *t, const struct seg *s, int64_t now_ms)
 static void
 keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 {
+	if (s->ahead > s->progress)	/* a batch has rows of it */
+		return;
 	if (!s->final) {
 		claim(t, s);
 		return;

@@ -80,11 +80,13 @@ life_tick(struct life *l)
 }
 
 void
-life_wait(struct life *l, int64_t when)
+life_wait(struct life *l, int64_t when, int woken)
 {
-	struct pollfd fd = { .fd = l->signals, .events = POLLIN };
+	struct pollfd fds[] = { { .fd = l->signals, .events = POLLIN }, { .fd = woken, .events = POLLIN } };
 	int64_t ms = when - clock_mono_ms();
+	uint64_t n;
 
 	if (ms > 0)
-		(void)poll(&fd, 1, (int)(ms < SLEEP_MAX_MS ? ms : SLEEP_MAX_MS));
+		(void)poll(fds, 2, (int)(ms < SLEEP_MAX_MS ? ms : SLEEP_MAX_MS));
+	(void)!read(woken, &n, sizeof n);
 }

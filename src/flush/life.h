@@ -27,7 +27,8 @@ void life_begin(struct life *, struct stat_slot *, int64_t stop_ms);
 /* To be called at least every second: heartbeat, watchdog, signals. true: stopping,
  * and the time is up. */
 bool life_tick(struct life *);
-/* Sleeps until then (clock_mono_ms()), at most a second, or until a signal. */
-void life_wait(struct life *, int64_t when);
+/* Sleeps until then (clock_mono_ms()), at most a second, or until a signal, or until the
+ * eventfd `woken` is written, which is read. */
+void life_wait(struct life *, int64_t when, int woken);
 
 #endif

@@ -18,22 +18,23 @@ struct course {
 };
 
 void
-ship_init(struct ship *s, size_t max_rows, uint64_t quarantine_per_min)
+ship_init(struct ship *s, size_t max_rows, struct ship_cap *cap)
 {
-	*s = (struct ship){ .limit = max_rows, .max = max_rows, .cap = quarantine_per_min,
-		.minute_ms = clock_mono_ms() };
+	*s = (struct ship){ .limit = max_rows, .max = max_rows, .cap = cap };
 }
 
 static size_t
-quarantine_room(struct ship *s)
+quarantine_room(const struct ship *s)
 {
 	int64_t now = clock_mono_ms();
+	uint64_t used;
 
-	if (now - s->minute_ms >= MINUTE_MS) {
-		s->minute_ms = now;
-		s->capped = 0;
+	if (now - __atomic_load_n(&s->cap->minute_ms, __ATOMIC_RELAXED) >= MINUTE_MS) {
+		__atomic_store_n(&s->cap->minute_ms, now, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->cap->used, 0, __ATOMIC_RELAXED);
 	}
-	return s->cap > s->capped ? (size_t)(s->cap - s->capped) : 0;
+	used = __atomic_load_n(&s->cap->used, __ATOMIC_RELAXED);
+	return s->cap->rows > used ? (size_t)(s->cap->rows - used) : 0;
 }
 
 /* How many rows to send: what lies before the row that the server named, else half
@@ -59,7 +60,7 @@ account(struct ship *s, const struct sink_result *r, enum sink_mode mode, struct
 	out->quarantined += r->quarantined;
 	out->rejected += r->rejected;
 	out->batches++;
-	s->capped += r->quarantined;
+	__atomic_fetch_add(&s->cap->used, r->quarantined, __ATOMIC_RELAXED);
 	s->limit = s->limit < s->max / 2 ? s->limit * 2 : s->max;
 	if (r->duplicates > 0)
 		s->staged_left = STAGED_BATCHES;
@@ -72,7 +73,8 @@ over_cap(struct ship *s, const char *why)
 {
 	snprintf(s->errmsg, sizeof s->errmsg, "%llu rows were quarantined within a minute and more are "
 	    "refused (%.500s): it looks as if forebay.event was changed; change it back, or raise "
-	    "flush.quarantine_per_min and restart", (unsigned long long)s->capped, why);
+	    "flush.quarantine_per_min and restart", (unsigned long long)__atomic_load_n(&s->cap->used,
+	    __ATOMIC_RELAXED), why);
 	return ERR_FULL;
 }
 

@@ -8,11 +8,17 @@
 
 #include "flush/batch.h"
 
+/* How many rows may go to quarantine in a minute. Threads may share it: what several
+ * find at one moment can exceed it, by less than a batch. */
+struct ship_cap {
+	uint64_t rows, used;	/* used: in this minute */
+	int64_t minute_ms;	/* when it began */
+};
+
 struct ship {
 	size_t limit, max;	/* rows in the next attempt; halved by errors */
 	unsigned staged_left;	/* batches without a duplicate until COPY goes straight again */
-	uint64_t cap, capped;	/* rows that may be, and were, quarantined in this minute */
-	int64_t minute_ms;	/* when it began */
+	struct ship_cap *cap;
 	char errmsg[1200];	/* of the last error */
 };
 
@@ -22,7 +28,7 @@ struct shipped {
 	uint64_t loaded, duplicates, quarantined, rejected, batches, failed;
 };
 
-void ship_init(struct ship *, size_t max_rows, uint64_t quarantine_per_min);
+void ship_init(struct ship *, size_t max_rows, struct ship_cap *);
 
 /*
  * Sends the batch. ERR_OK: all of it is committed. ERR_FULL: the next row would be

@@ -199,7 +199,7 @@ tracker_open(struct tracker *t, struct seg *s)
 	return e == ERR_OK;
 }
 
-struct filling { struct batch *b; size_t most; bool full; };
+struct filling { struct batch *b; bool full; };
 
 static bool
 take_row(void *arg, const struct row *r)
@@ -207,7 +207,7 @@ take_row(void *arg, const struct row *r)
 	struct filling *f = arg;
 
 	f->full = !batch_add(f->b, r);
-	return !f->full && --f->most > 0;
+	return !f->full;
 }
 
 static void
@@ -233,17 +233,14 @@ collect_one(struct tracker *t, struct seg *s, struct filling *f)
 }
 
 bool
-tracker_collect(struct tracker *t, struct batch *b, size_t most)
+tracker_collect(struct tracker *t, struct batch *b, bool all)
 {
-	const struct sink_part *last = b->n_parts > 0 ? &b->parts[b->n_parts - 1] : NULL;
-	const struct uuid begin = last ? last->segment : (struct uuid){ { 0 } };
-	struct filling f = { b, most, false };
+	struct filling f = { b, false };
 	struct seg *s;
 
-	/* segments before the batch's last have given it what they had */
-	for (s = t->segs; !f.full && f.most > 0 && s < t->segs + t->n; s++) {
-		if (memcmp(&s->d.uuid, &begin, sizeof begin) < 0 || !s->d.born || s->damaged || s->stray ||
-		    s->epoch != t->epoch || (s->final && s->ahead >= s->last_seq))
+	for (s = t->segs; !f.full && s < t->segs + t->n; s++) {
+		if (!s->d.born || s->damaged || s->stray || s->epoch != t->epoch ||
+		    (s->final && s->ahead >= s->last_seq) || (s->ahead > s->progress && !all))
 			continue;
 		collect_one(t, s, &f);
 	}
@@ -269,6 +266,25 @@ by_uuid(const void *key, const void *elem)
 	return memcmp(key, &s->d.uuid, sizeof s->d.uuid);
 }
 
+/* NULL: its files have gone meanwhile. */
+static struct seg *
+find(struct tracker *t, const struct uuid *u)
+{
+	return bsearch(u, t->segs, t->n, sizeof *t->segs, by_uuid);
+}
+
+bool
+tracker_is_next(struct tracker *t, const struct batch *b)
+{
+	const struct seg *s;
+	size_t k;
+
+	for (k = 0; k < b->n_parts; k++)
+		if ((s = find(t, &b->parts[k].segment)) && b->rows[b->parts[k].first].seq > s->progress + 1)
+			return false;
+	return true;
+}
+
 void
 tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 {
@@ -278,7 +294,7 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 
 	batch_slice(b, 0, rows, &done);
 	for (k = 0; k < done.n_parts; k++) {
-		s = bsearch(&done.parts[k].segment, t->segs, t->n, sizeof *t->segs, by_uuid);
+		s = find(t, &done.parts[k].segment);
 		if (!s)
 			continue;
 		s->known = true;

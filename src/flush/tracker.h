@@ -55,12 +55,14 @@ void tracker_connected(struct tracker *, bool yes);
 /* Reads progress of the segments for which this connection has not, and of those
  * about to be removed. */
 enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
-/* Puts up to `most` further rows into the batch, of those that were in none yet, oldest
- * segments first. true: it is full, there may be more. */
-bool tracker_collect(struct tracker *, struct batch *, size_t most);
+/* Fills an empty batch with rows that were in none yet, oldest segments first; `all`:
+ * of segments too that have rows in another batch. true: it is full, there may be more. */
+bool tracker_collect(struct tracker *, struct batch *, bool all);
+/* Whether all rows before the batch's are committed, so that it can be shipped. */
+bool tracker_is_next(struct tracker *, const struct batch *);
 /* The first `rows` of the batch are committed. */
 void tracker_loaded(struct tracker *, const struct batch *, size_t rows);
-/* What is in batches but not committed will be collected again. */
+/* What is in batches but not committed will be collected again. No batch may be on its way. */
 void tracker_rewind(struct tracker *);
 /* Opens its reader unless it is open; false after telling why. */
 bool tracker_open(struct tracker *, struct seg *);

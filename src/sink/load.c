@@ -35,7 +35,8 @@ load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fat
 {
 	if (e == ERR_OK || e == ERR_DOWN)
 		return e;
-	if (plain && strcmp(p->sqlstate, "23505") == 0)
+	/* or two connections with the same retries in another order: staging sorts them */
+	if (plain && (strcmp(p->sqlstate, "23505") == 0 || strcmp(p->sqlstate, "40P01") == 0))
 		return ERR_BUSY;
 	return pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
 }

@@ -87,6 +87,12 @@ null_attempt(struct sink *base, const struct sink_batch *b, enum sink_mode mode,
 }
 
 static void
+null_disconnect(struct sink *s)
+{
+	(void)s;
+}
+
+static void
 null_close(struct sink **sp)
 {
 	struct null *s = (struct null *)*sp;
@@ -101,7 +107,8 @@ enum err
 sink_null_open(struct sink **out)
 {
 	static const struct sink_ops ops = {
-		null_connect, null_progress, null_attempt, null_connect, null_connect, null_close,
+		null_connect, null_progress, null_attempt, null_connect, null_connect, null_disconnect,
+		null_close,
 	};
 	struct null *s = calloc(1, sizeof *s);
 

@@ -162,6 +162,12 @@ pg_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, cons
 }
 
 static void
+pg_hang_up(struct sink *s)
+{
+	pg_disconnect((struct pg *)s);
+}
+
+static void
 pg_close(struct sink **sp)
 {
 	struct pg *p = (struct pg *)*sp;
@@ -178,7 +184,7 @@ enum err
 sink_pg_open(struct sink **out, const struct conf *conf, const char *state_dir, const char *node)
 {
 	static const struct sink_ops ops = {
-		pg_connect, pg_progress, pg_attempt, pg_look, pg_maintain, pg_close,
+		pg_connect, pg_progress, pg_attempt, pg_look, pg_maintain, pg_hang_up, pg_close,
 	};
 	struct pg *p = calloc(1, sizeof *p);
 

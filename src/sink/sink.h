@@ -9,7 +9,7 @@
  *
  * After ERR_BUSY, ERR_INVALID and ERR_FULL the connection goes on; after every other
  * error connect() comes next. Nothing here waits for ever; while it waits it calls
- * tick() several times a second, and idle() as long as that has something to do.
+ * tick() several times a second. A sink is one thread's at a time.
  */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -77,6 +77,8 @@ struct sink_ops {
 	enum err (*look)(struct sink *);
 	/* Makes partitions ahead and drops old ones. */
 	enum err (*maintain)(struct sink *);
+	/* What is not committed is undone; connect() may come again. */
+	void (*disconnect)(struct sink *);
 	void (*close)(struct sink **);
 };
 
@@ -84,10 +86,7 @@ struct sink {
 	const struct sink_ops *ops;
 	char errmsg[1024];		/* of the last call that failed; no event data, no secrets */
 	bool (*tick)(void *arg);	/* true: stop waiting, as if the other side were gone */
-	/* NULL, or what may be done while the other side works: a millisecond's worth a
-	 * call; false: nothing is left to do */
-	bool (*idle)(void *arg);
-	void *arg;			/* of both */
+	void *arg;			/* its own */
 };
 
 /* state_dir: where the database's uuid is remembered (the journal's directory). conf,

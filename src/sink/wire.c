@@ -32,7 +32,6 @@ enum err
 pg_wait(struct pg *p, short events, int64_t deadline)
 {
 	struct pollfd fd = { .fd = PQsocket(p->conn), .events = events };
-	bool idle = p->base.idle != NULL;
 	int64_t left;
 	int rc;
 
@@ -42,13 +41,11 @@ pg_wait(struct pg *p, short events, int64_t deadline)
 		left = deadline - clock_mono_ms();
 		if (left <= 0)
 			return pg_fail(p, ERR_DOWN, "PostgreSQL did not answer in time to: %.40s", p->doing);
-		rc = poll(&fd, 1, idle ? 0 : (int)(left < TICK_MS ? left : TICK_MS));
+		rc = poll(&fd, 1, (int)(left < TICK_MS ? left : TICK_MS));
 		if (rc > 0)
 			return ERR_OK;
 		if (rc < 0 && errno != EINTR)
 			return pg_fail(p, ERR_IO, "poll: %s", strerror(errno));
-		if (idle && (idle = p->base.idle(p->base.arg)))
-			continue;
 		if (p->base.tick && p->base.tick(p->base.arg))
 			return pg_fail(p, ERR_DOWN, "stopped while waiting for PostgreSQL");
 	}

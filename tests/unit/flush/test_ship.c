@@ -147,7 +147,7 @@ run(size_t batch_rows, struct shipped *total)
 
 	if (batch_init(&b, batch_rows, 100000) != ERR_OK)
 		return false;
-	ship_init(&s, batch_rows, 1000);
+	ship_init(&s, batch_rows, &(struct ship_cap){ .rows = 1000 });
 	for (round = 0; round < 1000 && !over; round++) {
 		if (f.down && f.base.ops->connect(&f.base) != ERR_OK)
 			break;
@@ -235,7 +235,7 @@ test_staging(void)
 	reset(DUPLICATE, NONE, 0);
 	if (batch_init(&b, 100, 100000) != ERR_OK)
 		return;
-	ship_init(&s, 100, 1000);
+	ship_init(&s, 100, &(struct ship_cap){ .rows = 1000 });
 	fill(&b, f.progress);
 	ok(ship(&s, &f.base, &b, &total) == ERR_OK && s.staged_left == 99,
 	    "after a duplicate batches are staged");
@@ -253,6 +253,7 @@ static void
 test_cap(void)
 {
 	struct shipped total = { 0 };
+	struct ship_cap cap = { .rows = 2 };
 	struct batch b;
 	struct ship s;
 
@@ -260,13 +261,13 @@ test_cap(void)
 	f.poison[0][0] = f.poison[0][1] = f.poison[0][2] = true;
 	if (batch_init(&b, 100, 100000) != ERR_OK)
 		return;
-	ship_init(&s, 100, 2);
+	ship_init(&s, 100, &cap);
 	fill(&b, f.progress);
 	ok(ship(&s, &f.base, &b, &total) == ERR_FULL, "more poison than the cap is ERR_FULL");
 	is_int((int)total.quarantined, 2, "as many as the cap went");
 	is_int((int)total.rows, 2, "and nothing else");
 	ok(strstr(s.errmsg, "quarantine_per_min") != NULL, "the message names the setting");
-	s.minute_ms -= 60000;
+	cap.minute_ms -= 60000;
 	fill(&b, f.progress);
 	ok(ship(&s, &f.base, &b, &total) == ERR_OK, "in the next minute it goes on");
 	batch_fini(&b);

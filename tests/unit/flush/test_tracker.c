@@ -105,7 +105,7 @@ turn(void)
 		return SIZE_MAX;
 	batch_clear(&batch);
 	tracker_rewind(&t);
-	tracker_collect(&t, &batch, SIZE_MAX);
+	tracker_collect(&t, &batch, false);
 	batch_slice(&batch, 0, batch.n, &b);
 	if (batch.n > 0 && sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &r) != ERR_OK)
 		return SIZE_MAX;
@@ -156,35 +156,51 @@ test_collect(void)
 	finish();
 }
 
-/* Reading ahead: each row goes into one batch, and what is not committed comes again. */
+static bool
+committed(struct batch *b, size_t n)
+{
+	struct sink_result r;
+	struct sink_batch s;
+
+	batch_slice(b, 0, n, &s);
+	return sink->ops->attempt(sink, &s, SINK_PLAIN, NULL, 0, 0, &r) == ERR_OK;
+}
+
+/* Two batches at a time: they have different segments, or one waits for the other; each
+ * row goes into one batch, and what is not committed comes again. */
 static void
-test_ahead(void)
+test_lanes(void)
 {
 	struct batch next;
-	struct sink_batch b;
-	struct sink_result r;
 
 	start("1h", "0");
 	segment(name(1), false);
 	segment(name(2), false);
-	ok(batch_init(&next, 25, 100000) == ERR_OK && tracker_scan(&t, true) == ERR_OK, "two segments");
+	ok(batch_init(&next, 4, 100000) == ERR_OK && tracker_scan(&t, true) == ERR_OK, "two segments");
 	tracker_connected(&t, true);
 	ok(tracker_progress(&t, sink) == ERR_OK, "and their progress");
-	ok(!tracker_collect(&t, &batch, 4), "four rows are not all");
-	is_int((long long)batch.n, 4, "which were asked for");
-	ok(!tracker_collect(&t, &next, 4) && !tracker_collect(&t, &next, 4), "eight more by halves");
-	ok(next.n == 8 && next.rows[0].seq == 5 && next.rows[7].seq == 2, "go on where those ended");
-	ok(next.n_parts == 2 && next.parts[0].n == 6 && next.parts[1].n == 2, "a segment is one part");
-	batch_slice(&batch, 0, 4, &b);
-	ok(sink->ops->attempt(sink, &b, SINK_PLAIN, NULL, 0, 0, &r) == ERR_OK, "the four are committed");
-	tracker_loaded(&t, &batch, 4);
-	batch_clear(&next);
-	tracker_rewind(&t);
-	tracker_collect(&t, &next, SIZE_MAX);
-	ok(next.n == 16 && next.rows[0].seq == 5, "what was only read comes again, and all the rest");
+	ok(tracker_collect(&t, &next, false) && next.n == 4, "a batch of four rows is full");
+	ok(tracker_is_next(&t, &next), "and goes");
+	ok(!tracker_collect(&t, &batch, false) && batch.n == ROWS && batch.n_parts == 1 &&
+	    batch.parts[0].segment.b[15] == 2,
+	    "the next one takes the other segment");
+	ok(tracker_is_next(&t, &batch) && committed(&batch, ROWS), "and need not wait");
+	tracker_loaded(&t, &batch, ROWS);
 	batch_clear(&batch);
-	tracker_collect(&t, &batch, SIZE_MAX);
-	is_int((long long)batch.n, 0, "and only once");
+	tracker_collect(&t, &batch, false);
+	is_int((long long)batch.n, 0, "nothing else is free");
+	tracker_collect(&t, &batch, true);
+	ok(batch.n == ROWS - 4 && batch.rows[0].seq == 5, "but the rest of the first can be read");
+	ok(!tracker_is_next(&t, &batch), "and has to wait");
+	ok(committed(&next, 3), "three of the four are committed");
+	tracker_loaded(&t, &next, 3);
+	batch_clear(&batch);
+	tracker_rewind(&t);
+	tracker_collect(&t, &batch, false);
+	ok(batch.n == ROWS - 3 && batch.rows[0].seq == 4, "after a failure the others come again");
+	ok(tracker_is_next(&t, &batch) && committed(&batch, batch.n), "and go");
+	tracker_loaded(&t, &batch, batch.n);
+	is_int((long long)tracker_pending(&t), 0, "all is there");
 	batch_fini(&next);
 	finish();
 }
@@ -444,7 +460,7 @@ main(void)
 {
 	log_init("test_tracker", 0);	/* expected errors are not shown */
 	test_collect();
-	test_ahead();
+	test_lanes();
 	test_remove();
 	test_from_the_future();
 	test_ask_once_more();

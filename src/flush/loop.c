@@ -1,0 +1,438 @@
+/*
+ * One loop: look what there is, read progress where this connection has not, fill
+ * a batch for each lane that has none, hand them over, take what has landed. Whatever
+ * goes wrong with the other side is waited out with a growing pause, after every lane
+ * has come to its end; only PostgreSQL's own table says what is loaded.
+ */
+#include "flush/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "flush/lane.h"
+#include "flush/life.h"
+#include "flush/tracker.h"
+
+#define HOUSE_MS	1000
+#define MAINTAIN_MS	(15 * 60 * 1000)
+#define MAINTAIN_AGAIN_MS (60 * 1000)
+#define PAUSE_MIN_MS	250
+#define PAUSE_MAX_MS	8000
+#define LANE_AGAIN_MS	30000		/* a further connection that was refused */
+#define LANES_MAX	16
+#define REPEAT_MS	60000		/* an unchanged complaint is logged this often */
+
+static struct flusher {
+	const struct conf *conf;
+	struct stat_slot *stat;
+	struct tracker tracker;
+	struct lane lanes[LANES_MAX];	/* the first one's connection asks for progress too */
+	size_t n_lanes;
+	struct ship_cap cap;
+	struct life life;
+	int woken;
+	bool connected;
+	bool halted;			/* something failed: nothing is sent until all has landed */
+	bool stuck;			/* it takes a person to go on */
+	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
+	unsigned failures;
+	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says;
+} g = { .woken = -1 };
+
+#define FOR_LANES(l)	for (l = g.lanes; l < g.lanes + g.n_lanes; l++)
+
+/* Called by a sink while it waits, but for shipping. */
+static bool
+tick(void *arg)
+{
+	(void)arg;
+	return life_tick(&g.life);
+}
+
+static struct lane *
+lane_in(int state)
+{
+	struct lane *l;
+
+	FOR_LANES(l)
+		if ((int)l->state == state)
+			return l;
+	return NULL;
+}
+
+/* Half of the pause is chance, so that many nodes do not come back at once. */
+static int64_t
+pause_ms(void)
+{
+	int64_t ms = PAUSE_MIN_MS << (g.failures < 6 ? g.failures : 6);
+	uint32_t chance = 0;
+
+	if (ms > PAUSE_MAX_MS)
+		ms = PAUSE_MAX_MS;
+	(void)!getrandom(&chance, sizeof chance, 0);
+	return ms / 2 + chance % (ms / 2 + 1);
+}
+
+/* --- what goes wrong, and right again ------------------------------------------------- */
+
+static void
+set_stuck(bool stuck)
+{
+	g.stuck = stuck;
+	stat_set(g.stat, STAT_flush_alarm, stuck || g.tracker.errmsg[0]);
+}
+
+static void
+complain(struct complaint *c, enum log_level level, const char *event, const char *text)
+{
+	int64_t now = clock_mono_ms();
+
+	if (strcmp(text, c->text) == 0 && now < c->again)
+		return;
+	snprintf(c->text, sizeof c->text, "%s", text);
+	c->again = now + REPEAT_MS;
+	log_msg(level, event, "%s", text);
+}
+
+/* Waits are for what passes by itself, alarms for what a person has to do. */
+static void
+failed(enum err e, const char *text)
+{
+	bool alarm = e == ERR_SETUP || e == ERR_FULL || err_class(e) != CLASS_RETRY;
+
+	g.next_try = clock_mono_ms() + pause_ms();
+	g.failures++;
+	g.halted = true;
+	if (e != ERR_FULL) {		/* the quarantine's cap: PostgreSQL itself is well */
+		g.connected = false;
+		tracker_connected(&g.tracker, false);
+	}
+	stat_set(g.stat, STAT_flush_connected, g.connected);
+	set_stuck(alarm);
+	complain(&g.sink_says, alarm ? LOG_ERROR : LOG_WARNING, alarm ? "flush.alarm" : "flush.wait", text);
+}
+
+static void
+went_well(void)
+{
+	if (g.halted)
+		return;
+	g.failures = 0;
+	stat_set(g.stat, STAT_flush_connected, 1);
+	set_stuck(false);
+	if (g.sink_says.text[0]) {
+		log_info("flush.recovered", "batches are taken again");
+		g.sink_says.text[0] = '\0';
+	}
+}
+
+/* --- the turn ------------------------------------------------------------------------- */
+
+/* After a failure, when nothing is on its way any more. */
+static void
+settle(void)
+{
+	struct lane *l;
+
+	if (!g.halted || lane_in(LANE_BUSY))
+		return;
+	g.halted = false;
+	FOR_LANES(l) {
+		batch_clear(&l->batch);
+		l->state = LANE_IDLE;
+		if (!g.connected && l->connected)
+			l->sink->ops->disconnect(l->sink);
+		l->connected = l->connected && g.connected;
+	}
+	tracker_rewind(&g.tracker);
+}
+
+static void
+connect_first(void)
+{
+	struct lane *l = &g.lanes[0];
+	enum err e = l->sink->ops->connect(l->sink);
+
+	if (e != ERR_OK) {
+		failed(e, l->sink->errmsg);
+		return;
+	}
+	CRASH_POINT("connected");
+	g.connected = l->connected = true;
+	stat_add(g.stat, STAT_flush_connects_total, 1);
+	tracker_connected(&g.tracker, true);
+	log_info("flush.connected", "connection=%u", g.tracker.epoch);
+}
+
+/* Without it the others go on. */
+static bool
+connect_further(struct lane *l)
+{
+	if (l->connected)
+		return true;
+	if (clock_mono_ms() < l->next_try)
+		return false;
+	l->connected = l->sink->ops->connect(l->sink) == ERR_OK;
+	if (l->connected) {
+		stat_add(g.stat, STAT_flush_connects_total, 1);
+		return true;
+	}
+	l->next_try = clock_mono_ms() + LANE_AGAIN_MS;
+	log_limited(LOG_WARNING, "flush.lane", "one connection fewer: %s", l->sink->errmsg);
+	return false;
+}
+
+static void
+maintain(void)
+{
+	int64_t now = clock_mono_ms();
+	enum err e;
+
+	if (now < g.next_maintain || g.lanes[0].state == LANE_BUSY)
+		return;
+	e = g.lanes[0].sink->ops->maintain(g.lanes[0].sink);
+	g.next_maintain = now + (e == ERR_OK ? MAINTAIN_MS : MAINTAIN_AGAIN_MS);
+	if (e != ERR_OK)
+		failed(e, g.lanes[0].sink->errmsg);
+}
+
+static void
+count(const struct shipped *s)
+{
+	stat_add(g.stat, STAT_flush_rows_loaded_total, s->loaded);
+	stat_add(g.stat, STAT_flush_rows_duplicate_total, s->duplicates);
+	stat_add(g.stat, STAT_flush_rows_quarantined_total, s->quarantined);
+	stat_add(g.stat, STAT_flush_rows_rejected_total, s->rejected);
+	stat_add(g.stat, STAT_flush_batches_total, s->batches);
+	stat_add(g.stat, STAT_flush_attempts_failed_total, s->failed);
+}
+
+/* What has come of the batches that were on their way. */
+static void
+land(void)
+{
+	struct lane *l;
+
+	FOR_LANES(l) {
+		if (!lane_landed(l))
+			continue;
+		CRASH_POINT("shipped");
+		tracker_loaded(&g.tracker, &l->batch, l->shipped.rows);
+		count(&l->shipped);
+		log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld lane=%zu %s",
+		    l->batch.n, l->shipped.rows, (unsigned long long)l->shipped.duplicates,
+		    (long long)(clock_mono_ms() - l->sent_ms), (size_t)(l - g.lanes), err_name(l->err));
+		batch_clear(&l->batch);
+		if (l->err == ERR_OK) {
+			went_well();
+		} else {
+			if (l->shipped.rows > 0)	/* pauses grow where nothing moves */
+				g.failures = 0;
+			failed(l->err, l->ship.errmsg);
+		}
+		if (l->full)			/* the rest is due */
+			g.next_flush = clock_mono_ms();
+	}
+}
+
+/* A batch for each lane that has none, as far as there are rows: of segments that no
+ * lane has, else of those whose rows have to wait for their forerunners. */
+static void
+fill(void)
+{
+	struct lane *l;
+
+	FOR_LANES(l) {
+		if (l->state != LANE_IDLE)
+			continue;
+		if (l != g.lanes && !connect_further(l))
+			continue;
+		l->full = tracker_collect(&g.tracker, &l->batch, false);
+		if (l->batch.n == 0)
+			l->full = tracker_collect(&g.tracker, &l->batch, true);
+		CRASH_POINT("collected");
+		if (l->batch.n > 0)
+			l->state = LANE_FILLED;
+		if (!l->full)
+			return;
+	}
+}
+
+static void
+send(void)
+{
+	struct lane *l;
+
+	FOR_LANES(l)
+		if (l->state == LANE_FILLED && tracker_is_next(&g.tracker, &l->batch))
+			lane_send(l);
+}
+
+static void
+flush(void)
+{
+	struct sink *asks = g.lanes[0].sink;
+	int64_t now = clock_mono_ms();
+	enum err e = ERR_OK;
+
+	if (g.lanes[0].state == LANE_IDLE) {
+		e = tracker_progress(&g.tracker, asks);
+		CRASH_POINT("progress-read");
+	}
+	if (e != ERR_OK) {
+		failed(e, asks->errmsg);
+		return;
+	}
+	if (now >= g.next_flush || g.life.stopping) {
+		g.next_flush = now + g.conf->flush_batch_age;
+		fill();
+	}
+	send();
+	if (!lane_in(LANE_BUSY))	/* there is nothing, and PostgreSQL is there for it */
+		went_well();
+}
+
+/* Connections that lie idle: has the other side gone? */
+static void
+look(void)
+{
+	struct lane *l;
+
+	if (g.halted)
+		return;
+	FOR_LANES(l) {
+		if (!l->connected || l->state == LANE_BUSY || l->sink->ops->look(l->sink) == ERR_OK)
+			continue;
+		if (l == g.lanes) {
+			failed(ERR_DOWN, l->sink->errmsg);
+		} else {
+			l->sink->ops->disconnect(l->sink);
+			l->connected = false;
+		}
+	}
+}
+
+static void
+look_around(void)
+{
+	int64_t now = clock_mono_ms();
+	bool house = now >= g.next_house;
+	enum err e;
+
+	look();
+	e = tracker_scan(&g.tracker, house || g.life.stopping);
+	if (e != ERR_OK)
+		log_limited(LOG_ERROR, "flush.scan", "%s: %s", g.conf->journal_dir, err_name(e));
+	if (!house)
+		return;
+	g.next_house = now + HOUSE_MS;
+	tracker_keep_house(&g.tracker);
+	if (g.tracker.errmsg[0])
+		complain(&g.tracker_says, LOG_ERROR, "flush.alarm", g.tracker.errmsg);
+	set_stuck(g.stuck);
+}
+
+/* Told to stop, and nothing is left as far as was ever known, or nothing helps. */
+static bool
+finished(void)
+{
+	if (!g.life.stopping)
+		return false;
+	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker) == 0);
+}
+
+static int64_t
+next_event(void)
+{
+	int64_t when = g.next_house;
+
+	if (g.halted)			/* until the last lane has landed */
+		when = lane_in(LANE_BUSY) ? when : 0;
+	else if (!g.connected)
+		when = g.next_try;
+	else if (lane_in(LANE_IDLE))
+		when = g.next_flush > g.next_try ? g.next_flush : g.next_try;
+	if (g.life.stopping && g.life.stop_by < when)
+		when = g.life.stop_by;
+	return when < g.next_house ? when : g.next_house;
+}
+
+enum loop_end
+loop_run(void)
+{
+	uint64_t pending;
+
+	for (;;) {
+		land();
+		settle();
+		if (g.life.hang_up && !lane_in(LANE_BUSY)) {
+			g.life.hang_up = false;
+			return LOOP_HANG_UP;
+		}
+		look_around();
+		if (life_tick(&g.life) || finished())
+			break;
+		if (!g.halted && !g.connected && clock_mono_ms() >= g.next_try)
+			connect_first();
+		if (!g.halted && g.connected)
+			maintain();
+		if (!g.halted && g.connected && !g.life.hang_up && clock_mono_ms() >= g.next_try)
+			flush();
+		life_wait(&g.life, next_event(), g.woken);
+	}
+	pending = tracker_pending(&g.tracker);
+	log_info("flush.stopped", "pending=%llu", (unsigned long long)pending);
+	return pending == 0 && g.tracker.epoch > 0 ? LOOP_EMPTY : LOOP_PENDING;
+}
+
+/* --- start ------------------------------------------------------------------------------ */
+
+static enum err
+open_lanes(const struct conf *c, const char *node)
+{
+	struct sink *sink;
+	enum err e = ERR_OK;
+
+	g.cap = (struct ship_cap){ .rows = c->flush_quarantine_per_min, .minute_ms = clock_mono_ms() };
+	while (e == ERR_OK && g.n_lanes < c->flush_connections) {
+		e = sink_pg_open(&sink, c, c->journal_dir, node);
+		if (e != ERR_OK)
+			break;
+		sink->tick = tick;
+		e = lane_open(&g.lanes[g.n_lanes], sink, c, &g.cap, g.woken);
+		g.n_lanes += e == ERR_OK;
+	}
+	return e;
+}
+
+enum err
+loop_open(const struct conf *c, struct stat_slot *slot, const char *node)
+{
+	enum err e;
+
+	g.conf = c;
+	g.stat = slot;
+	life_init(&g.life);
+	tracker_init(&g.tracker, c, slot);
+	g.woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e = g.woken >= 0 ? open_lanes(c, node) : ERR_NOMEM;
+	if (e == ERR_OK)
+		life_begin(&g.life, slot, c->flush_stop_timeout);
+	return e;
+}
+
+void
+loop_close(void)
+{
+	struct lane *l;
+
+	FOR_LANES(l)
+		lane_close(l);
+	tracker_fini(&g.tracker);
+}
