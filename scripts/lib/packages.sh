@@ -46,6 +46,7 @@ xz-utils          command xz
 CHECK_ROOT_PACKAGES='
 buildah           command buildah
 debootstrap       command debootstrap
+iproute2          command ip
 systemd-container command systemd-nspawn
 '
 
