@@ -28,16 +28,18 @@ while alive $LOAD; do
 	kill -STOP "$worker"		# so that all clients wait at a time
 	sleep 0.3
 	kill -CONT "$worker"
-	sleep 0.5
+	sleep 0.1
 	n=$(open_files "$worker")
 	[ "$n" -le $most ] || most=$n
+	sleep 0.4
 	ready || unready=$((unready + 1))
 done
 load_end "more connections than descriptors: no answer but 202"
 note "$CLIENTS clients, at most $most of $LIMIT descriptors, CPU time $(($(cpu "$worker") - before))/100 s"
-ok "as many connections as its limit allows" test "$most" -gt 20
+ok "descriptors are left" test "$most" -lt $((LIMIT - 10))
 is "it stays ready" $unready 0
-like "who waits is logged" "$(cat "$W/log/collect.log")" 'accept.full connections=[0-9]+'
+like "it takes as many connections as its limit allows, and says so" "$(cat "$W/log/collect.log")" \
+	"accept.full connections=$((LIMIT - 32)) "
 ok "within bounds" test "$(grep -c accept. "$W/log/collect.log")" -le $((3 + LONG))
 
 # none at all, and time for another segment
