@@ -98,7 +98,7 @@ fill_row(struct decoder *d, struct row *r)
 		make_id(d, r);
 	else if (!d->req->idempotency_key.p)
 		return fingerprint_event(d->sha256, r->key, r->source, r->id, r->payload,
-		    &r->fingerprint);
+		    r->time, &r->fingerprint);
 	if (d->req->idempotency_key.p)
 		return fingerprint_request(d->sha256, r->key, d->req->idempotency_key,
 		    d->n_events - 1, &r->fingerprint);

@@ -11,17 +11,33 @@ end(struct sha256 *s, struct uuid *out)
 	return e;
 }
 
+/* In front of the hash, most significant byte first. */
+static void
+put_milliseconds(int64_t time, struct uuid *u)
+{
+	uint64_t ms = (uint64_t)time / 1000;
+	int i;
+
+	for (i = 5; i >= 0; i--, ms >>= 8)
+		u->b[i] = (uint8_t)ms;
+}
+
 enum err
 fingerprint_event(struct sha256 *s, struct slice key, struct slice source, struct slice id,
-		  struct slice payload, struct uuid *out)
+		  struct slice payload, int64_t time, struct uuid *out)
 {
+	enum err e;
+
 	sha256_begin(s);
 	sha256_put_field(s, SLICE("forebay:key,source,id,payload"));
 	sha256_put_field(s, key);
 	sha256_put_field(s, source);
 	sha256_put_field(s, id);
 	sha256_put_field(s, payload);
-	return end(s, out);
+	e = end(s, out);
+	if (e == ERR_OK && time >= 0)
+		put_milliseconds(time, out);
+	return e;
 }
 
 enum err

@@ -10,6 +10,11 @@
  *	id		as stored in the row
  *	payload		as posted, byte for byte
  *
+ * Where such an event has a time, not before 1970, its milliseconds stand in the place of
+ * the first 6 bytes, as in a UUIDv7: live events then go into PostgreSQL's unique index at its
+ * end instead of all over it (decisions/0006). The payload says the time, so two
+ * deliveries agree on it.
+ *
  * Of a request with an Idempotency-Key, over four:
  *
  *	"forebay:key,idempotency-key,index"
@@ -28,9 +33,10 @@
 #include "base/sha256.h"
 #include "base/uuid.h"
 
-/* Of plain JSON that carries an id. ERR_NOMEM. */
-enum err fingerprint_event(struct sha256 *, struct slice key, struct slice source,
-			   struct slice id, struct slice payload, struct uuid *out) MUST_CHECK;
+/* Of plain JSON that carries an id. time: the row's, CLOCK_UNSET when it has none.
+ * ERR_NOMEM. */
+enum err fingerprint_event(struct sha256 *, struct slice key, struct slice source, struct slice id,
+			   struct slice payload, int64_t time, struct uuid *out) MUST_CHECK;
 /* Of event `index` of a request that names itself. ERR_NOMEM. */
 enum err fingerprint_request(struct sha256 *, struct slice key, struct slice idempotency_key,
 			     size_t index, struct uuid *out) MUST_CHECK;

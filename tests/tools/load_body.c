@@ -9,13 +9,15 @@
  * a digit from 1 to 9 drawn from seed and number. */
 static const char event_text[] =
 	"{\"id\":\"00000000-000000000000\",\"source\":\"shop\",\"type\":\"order.paid\","
-	"\"subject\":\"customer/######\",\"time\":\"2026-11-1#T1#:4#:3#.###Z\",\"amount\":###.##,"
+	"\"subject\":\"customer/######\",\"time\":\"2026-11-11T00:00:00.000Z\",\"amount\":###.##,"
 	"\"currency\":\"EUR\",\"items\":[{\"sku\":\"SKU-#####\",\"qty\":#,\"price\":##.##},"
 	"{\"sku\":\"SKU-#####\",\"qty\":#,\"price\":##.##}],\"customer\":{\"plan\":\"gold\","
 	"\"since\":20##,\"city\":\"Z\xc3\xbcrich\"},\"page\":\"/checkout/thanks\",\"note\":\"\"}";
 #define EVENT_LEN	(sizeof event_text - 1)
 #define SEED_END	15		/* of the id's two halves */
 #define NUMBER_END	28
+#define TIME_END	(sizeof "{\"id\":\"00000000-000000000000\",\"source\":\"shop\",\"type\":\"order.paid\"," \
+			"\"subject\":\"customer/######\",\"time\":\"2026-11-11T00:00:00.000" - 1)
 
 static uint64_t
 mix(uint64_t x)				/* splitmix64 */
@@ -24,6 +26,21 @@ mix(uint64_t x)				/* splitmix64 */
 	x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
 	x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
 	return x ^ (x >> 31);
+}
+
+/* Events happen one after another, a millisecond apart, like those of live traffic. */
+static void
+put_time(char *end, uint64_t ms)
+{
+	/* digits of HH:MM:SS.mmm from its end: where, and how many of each */
+	static const struct { unsigned back, base; } digits[] = {
+		{ 1, 10 }, { 2, 10 }, { 3, 10 }, { 5, 10 }, { 6, 6 }, { 8, 10 }, { 9, 6 }, { 11, 10 }, { 12, 3 },
+	};
+	size_t i;
+
+	ms %= 20 * 3600 * 1000;		/* two whole turns of the hours' last digit */
+	for (i = 0; i < sizeof digits / sizeof digits[0]; i++, ms /= digits[i - 1].base)
+		*(end - digits[i].back) = (char)('0' + ms % digits[i].base);
 }
 
 static void
@@ -44,6 +61,7 @@ put_event(struct buf *b, const struct load_shape *s, uint64_t number)
 		p[SEED_END - 1 - i] = "0123456789abcdef"[x & 15];
 	for (i = 0, x = number; i < 12; i++, x /= 10)
 		p[NUMBER_END - 1 - i] = (char)('0' + x % 10);
+	put_time(p + TIME_END, number);
 	for (i = 0; i < n_digits; i++) {
 		p[digit[i]] = (char)('1' + draw % 9);
 		draw = draw >= 9 ? draw / 9 : mix(number + i);

@@ -1,4 +1,5 @@
 /* The fingerprint's bytes, which no version may change. */
+#include "base/clock.h"
 #include "event/fingerprint.h"
 #include "tools/tap.h"
 
@@ -9,7 +10,8 @@ of(const char *key, const char *source, const char *id, const char *payload)
 {
 	struct uuid u = { { 0 } };
 
-	if (fingerprint_event(sha, slice_str(key), slice_str(source), slice_str(id), slice_str(payload), &u) != ERR_OK)
+	if (fingerprint_event(sha, slice_str(key), slice_str(source), slice_str(id), slice_str(payload),
+	    CLOCK_UNSET, &u) != ERR_OK)
 		ok(false, "hashed");
 	return u;
 }
@@ -50,6 +52,18 @@ test_layout(void)
 }
 
 static void
+test_time(void)
+{
+	struct uuid plain = of("k", "s", "i", "p"), u = { { 0 } };
+
+	ok(fingerprint_event(sha, SLICE("k"), SLICE("s"), SLICE("i"), SLICE("p"), INT64_C(1234567890123999), &u) == ERR_OK &&
+	    memcmp(u.b, "\x01\x1f\x71\xfb\x04\xcb", 6) == 0 && memcmp(u.b + 6, plain.b + 6, 10) == 0,
+	    "an event's milliseconds in front, the hash after them");
+	ok(fingerprint_event(sha, SLICE("k"), SLICE("s"), SLICE("i"), SLICE("p"), -1, &u) == ERR_OK && same(u, plain),
+	    "before 1970 the hash alone");
+}
+
+static void
 test_fields(void)
 {
 	struct uuid u = of("k", "s", "i", "p");
@@ -78,6 +92,7 @@ main(void)
 	if (sha256_new(&sha) != ERR_OK)
 		return 1;
 	test_layout();
+	test_time();
 	test_fields();
 	test_long();
 	sha256_free(&sha);
