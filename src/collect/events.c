@@ -13,6 +13,7 @@
 #define REJECTION_BYTES	(16 * 1024)	/* kept of what was refused */
 #define REJECTIONS_A_REQUEST 20
 #define IDEMPOTENCY_MAX	255
+#define ROW_WEIGHT	100		/* what a row takes beside its text */
 
 struct events {
 	const struct conf *conf;
@@ -270,6 +271,7 @@ events_post(struct events *ev, struct store *st, const struct keys *keys, const 
 	};
 	enum refusal why = prepare(&p, keys);
 
+	reply->weight = p.body.n + (p.found ? p.found->n_rows * ROW_WEIGHT : 0);
 	if (why != REFUSE_NONE) {
 		refuse_request(&p, why, reply);
 		return;

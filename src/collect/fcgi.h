@@ -37,6 +37,7 @@ struct reply {
 	const char *allow;	/* Allow header for 405, or NULL */
 	int retry_after;	/* seconds, 0: none */
 	bool durable;		/* rests on the turn's commit */
+	size_t weight;		/* bytes that the turn has to keep for it, about */
 	struct buf body;	/* owned by the reply */
 };
 

@@ -29,6 +29,7 @@ reply_reset(struct reply *r)
 	r->allow = NULL;
 	r->retry_after = 0;
 	r->durable = false;
+	r->weight = 0;
 }
 
 void

@@ -199,7 +199,7 @@ read_request(struct worker *w, struct conn *c)
 	c->turn_next = NULL;
 	*w->turn_tail = c;
 	w->turn_tail = &c->turn_next;
-	w->turn_bytes += q.body.n;
+	w->turn_bytes += c->reply.weight;
 	if (++w->turn_requests >= TURN_EVENTS || w->turn_bytes >= TURN_BYTES)
 		end_turn(w);
 }

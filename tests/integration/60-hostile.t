@@ -94,6 +94,30 @@ post '{"after":1}' >/dev/null
 is "the next request is served as itself" "$(status) $(json '$.accepted')" "202 1"
 is "the smuggled ones never were" "$(stored)" $((before + 1))
 
+# Small bodies that grow: a turn is bounded by what they are, not by what they were.
+for i in 1 2 3 4 5 6 7 8; do printf '{"id":"%d","pad":"%0900000d"}\n' $i 0; done | gzip -9 >"$W/gzip"
+chmod a+r "$W/gzip"
+commits() {
+	fcgi begin param:REQUEST_METHOD=GET param:REQUEST_URI=/metrics param:FOREBAY_LISTENER=internal params-end stdin-end answer |
+		awk '$1 == "forebay_commit_duration_seconds_count" { print $2 }'
+}
+before=$(commits)
+# shellcheck disable=SC2086	# pids, word by word
+kill -STOP $WORKERS
+senders='' i=0
+while [ $i -lt 16 ]; do
+	fcgi $head_params "param:CONTENT_LENGTH=$(wc -c <"$W/gzip")" param:HTTP_CONTENT_ENCODING=gzip params-end \
+		"stdin-file:$W/gzip" stdin-end answer >"$W/grown.$i" &
+	senders="$senders $!" i=$((i + 1))
+done
+sleep 0.5
+# shellcheck disable=SC2086
+kill -CONT $WORKERS
+for p in $senders; do wait "$p"; done
+is "16 small bodies of 7 MB each are accepted" "$(cat "$W"/grown.* | grep -c '^Status: 202')" 16
+commits=$(($(commits) - before))
+ok "in eight turns at least, it took $commits" test $commits -ge 8
+
 is "no worker died" "$(children "$(pid_of collect)")" "$WORKERS"
 is "none was reported dead" "$(grep -c worker.died "$W/log/collect.log")" 0
 done_testing
