@@ -56,11 +56,12 @@ quarantine_row(struct pg *p, const struct row *r, struct uuid segment, const cha
 {
 	char segment_text[UUID_TEXT], fingerprint[UUID_TEXT], seq[24];
 	char received[CLOCK_TEXT + 4], time[CLOCK_TEXT + 4];
-	const struct slice attributes[] = { r->key, r->source, r->id, r->type, r->subject };
+	/* the server's words, too: they may have been cut inside of a character */
+	const struct slice texts[] = { slice_str(message), r->key, r->source, r->id, r->type, r->subject };
+	static const int columns[ARRAY_SIZE(texts)] = { 4, 7, 8, 9, 10, 11 };
 	struct param v[15] = {
 		{ uuid_text(segment, segment_text), 0, false }, { seq, 0, false }, { reason, 0, false },
-		{ sqlstate, 0, false }, { message, 0, false },
-		{ timestamp(r->received_at, received), 0, false },
+		{ sqlstate, 0, false }, [5] = { timestamp(r->received_at, received), 0, false },
 		{ uuid_text(r->fingerprint, fingerprint), 0, false },
 		[12] = { timestamp(r->time, time), 0, false },
 		{ r->payload.p, (int)r->payload.n, true }, { r->context.p, (int)r->context.n, true },
@@ -68,13 +69,13 @@ quarantine_row(struct pg *p, const struct row *r, struct uuid segment, const cha
 	size_t i, room = 0;
 
 	snprintf(seq, sizeof seq, "%lld", (long long)r->seq);
-	for (i = 0; i < ARRAY_SIZE(attributes); i++)
-		room += attributes[i].n * 3 + 1;
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		room += texts[i].n * 3 + 1;
 	buf_reset(&p->out);
 	if (!buf_room(&p->out, room))	/* so that it does not move below */
 		return pg_fail(p, ERR_NOMEM, "out of memory");
-	for (i = 0; i < ARRAY_SIZE(attributes); i++)
-		v[7 + i].p = readable(&p->out, attributes[i]);
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		v[columns[i]].p = readable(&p->out, texts[i]);
 	return pg_query(p, NULL, "INSERT INTO forebay.quarantine (segment, seq, reason, sqlstate, message,"
 	    " received_at, fingerprint, key, source, id, type, subject, time, payload, context)"
 	    " VALUES ($1::uuid, $2::bigint, $3, $4, $5, $6::timestamptz, $7::uuid, $8, $9, $10, $11, $12,"

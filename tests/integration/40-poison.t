@@ -69,4 +69,18 @@ flusher
 ok "with room under the cap it goes on by itself" wait_drained 30
 is "nothing is lost" "$(quarantined) $(sql "SELECT count(*) FROM forebay.event
 	WHERE segment = '$(cat "$W/segment")'")" "20 100"
+
+# Whoever refuses a row may say why in many words, and in his language: here the 300th
+# byte lies in the middle of a character.
+sql "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+	IF NEW.payload ? 'bad' THEN RAISE EXCEPTION '%', repeat(E'\\u00e9', 200); END IF; RETURN NEW; END \$\$;
+	CREATE TRIGGER guard BEFORE INSERT ON forebay.event FOR EACH ROW EXECUTE FUNCTION guard()"
+{
+	good 3001 3010
+	echo '{"bad":1}'
+	good 3011 3020
+} | journal_tool plant "$J" >"$W/segment"
+ok "a long message that is not ASCII stops nobody" wait_drained 30
+is "the row is in quarantine with it" "$(sql "SELECT count(*), min(message) LIKE repeat(E'\\u00e9', 149) || '%'
+	FROM forebay.quarantine WHERE segment = '$(cat "$W/segment")'")" "1|t"
 done_testing
