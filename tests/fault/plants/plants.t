@@ -31,7 +31,7 @@ build() { make -s -j2 "$@" >>"$W/make.log" 2>&1; }
 # the programs that tests use are always up to date; else only what a patch asks for
 # shellcheck disable=SC2046,SC2086	# targets, word by word
 { ../src/configure -q CFLAGS='-O1 -g0' >"$W/make.log" 2>&1 &&
-	build all integration-tools $(sed -n 's/^Build: //p' $PATCHES); } ||
+	build all && build integration-tools $(sed -n 's/^Build: //p' $PATCHES); } ||
 	{ tail -n 20 "$W/make.log" | sed 's/^/# /'; echo "Bail out! the copy is not built"; exit 1; }
 
 # run PATCH LOG: its test
