@@ -70,6 +70,23 @@ file_read(const char *path, char *out, size_t n)
 }
 
 enum err
+file_read_at(int fd, void *out, size_t n, off_t at)
+{
+	char *p = out;
+	ssize_t got;
+
+	/* a read that meets a bad sector is cut short before it: only the next one fails */
+	for (; n > 0; n -= (size_t)got, p += got, at += got) {
+		got = pread(fd, p, n, at);
+		if (got == 0)
+			errno = ENODATA;
+		if (got <= 0)
+			return ERR_IO;
+	}
+	return ERR_OK;
+}
+
+enum err
 file_replace(const char *path, const char *text)
 {
 	char tmp[1100], dir[1100];

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -13,10 +14,10 @@
 enum err file_sync_dir(const char *dir) MUST_CHECK;
 
 /*
- * Opens DIR/NAME and takes flock(LOCK_EX | LOCK_NB) on it; the lock lasts until
- * the fd is closed. create: the file must not exist yet (O_EXCL); otherwise it is
- * made when missing only if `make`. ERR_BUSY: somebody holds it, or removed the new
- * file before it was locked. ERR_DOWN: not there.
+ * Opens the file and takes flock(LOCK_EX | LOCK_NB) on it; the lock lasts until the
+ * fd is closed. EXISTING: ERR_DOWN when it is not there; MAKE: it is made when it is
+ * missing; NEW: it must not exist yet. ERR_BUSY: somebody holds it, or removed the new
+ * file before it was locked.
  */
 enum file_lock_mode { FILE_LOCK_EXISTING, FILE_LOCK_MAKE, FILE_LOCK_NEW };
 enum err file_lock(const char *path, enum file_lock_mode, int *fd) MUST_CHECK;
@@ -24,6 +25,9 @@ enum err file_lock(const char *path, enum file_lock_mode, int *fd) MUST_CHECK;
 /* Reads at most n-1 bytes and ends them with NUL; without a trailing newline.
  * ERR_DOWN: not there. */
 enum err file_read(const char *path, char *out, size_t n) MUST_CHECK;
+/* Reads exactly n bytes at a place. ERR_IO with errno, also (ENODATA) when the file ends
+ * before: whoever asks knows its size. */
+enum err file_read_at(int fd, void *out, size_t n, off_t at) MUST_CHECK;
 /* Writes a temporary file beside it, fsyncs, renames, fsyncs the directory. */
 enum err file_replace(const char *path, const char *text) MUST_CHECK;
 

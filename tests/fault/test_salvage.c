@@ -3,6 +3,8 @@
  * damage is noticed or does no harm; salvage gets out what can be read, each row once
  * and none that was not written. FAULT_FLIPS (24), FAULT_SEED.
  */
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -29,6 +31,26 @@ int
 fdatasync(int fd UNUSED)
 {
 	return 0;
+}
+
+/* What of one file that the device cannot read. As from a disk, a read that begins
+ * before it is cut short. */
+static struct { ino_t ino; off_t from, to; } sector;
+
+ssize_t
+pread64(int fd, void *p, size_t n, off64_t at)
+{
+	__typeof__(&pread64) real = (__typeof__(&pread64))dlsym(RTLD_NEXT, "pread64");
+	struct stat st;
+
+	if (sector.ino != 0 && at < sector.to && at + (off64_t)n > sector.from && fstat(fd, &st) == 0 &&
+	    st.st_ino == sector.ino) {
+		if (at < sector.from)
+			return real(fd, p, (size_t)(sector.from - at), at);
+		errno = EIO;
+		return -1;
+	}
+	return real(fd, p, n, at);
 }
 
 static struct uuid_source ids;
@@ -279,6 +301,31 @@ cuts(void)
 	(void)!dir_remove(dir, u);
 }
 
+#define FRAME(i)	(32 + (off_t)(i) * 4120)
+
+/* Sectors that the device does not give. */
+static void
+test_unreadable(void)
+{
+	char path[512];
+	struct uuid u = make_segment();
+	struct stat st;
+
+	path_of(path, u, ".db-wal");
+	if (stat(path, &st) != 0)
+		exit(1);
+	sector = (__typeof__(sector)){ st.st_ino, 0, 32 };
+	is_int(dir_tail_check(dir, u, errmsg), ERR_IO, "a header that cannot be read is no damaged one");
+	sector.from = FRAME(20) + 512;
+	sector.to = sector.from + 512;
+	is_int(dir_tail_check(dir, u, errmsg), ERR_IO, "nor is a frame that cannot be read the last one");
+	flip(path, FRAME(19) + 1000);
+	is_int(dir_tail_check(dir, u, errmsg), ERR_IO, "not behind damage either");
+	sector.ino = 0;
+	is_int(dir_tail_check(dir, u, errmsg), ERR_CORRUPT, "which shows when it can be read");
+	(void)!dir_remove(dir, u);
+}
+
 /* Bytes of a row that changed before SQLite wrote them: its checksums are right, the
  * row's own is not. */
 static void
@@ -318,6 +365,7 @@ main(void)
 	headers();
 	wal_header();
 	cuts();
+	test_unreadable();
 	test_changed_row();
 	remove_dir(dir);
 	return done();

@@ -94,6 +94,20 @@ test_read(void)
 }
 
 static void
+test_read_at(void)
+{
+	char out[4];
+	int fd;
+
+	tmp_write(path, "0123456789");
+	fd = open(path, O_RDONLY);
+	ok(file_read_at(fd, out, 4, 6) == ERR_OK && memcmp(out, "6789", 4) == 0, "read at a place");
+	is_int(file_read_at(fd, out, 4, 7), ERR_IO, "all of it or nothing");
+	close(fd);
+	is_int(file_read_at(fd, out, 4, 0), ERR_IO, "a read that fails is not the end");
+}
+
+static void
 test_replace(void)
 {
 	char out[64], tmp[TMP_PATH + 32];
@@ -117,6 +131,7 @@ main(void)
 	test_lock();
 	test_lock_race();
 	test_read();
+	test_read_at();
 	test_replace();
 	tmp_remove(dir);
 	return done();
