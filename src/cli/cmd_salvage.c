@@ -48,7 +48,8 @@ take(void *arg, const struct row *r)
 	return s->err == ERR_OK;
 }
 
-/* One segment, whole: its rows are fsynced in the new segment before it is put away. */
+/* One segment, whole: its rows are fsynced in the new segment before it is put away.
+ * It stays when it gave nothing: there is nothing then that could be done with it here. */
 static enum err
 salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 {
@@ -69,7 +70,7 @@ salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 	if (e == ERR_OK)
 		e = journal_commit(s->journal);
 	journal_close(&s->journal);
-	if (e != ERR_OK)
+	if (e != ERR_OK || found->found == 0)
 		return e;
 	snprintf(done, sizeof done, "%s/salvaged", s->aside);
 	if (mkdir(done, 0750) != 0 && errno != EEXIST)
@@ -77,15 +78,28 @@ salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 	return dir_move(s->aside, u, done);
 }
 
-static void
+/* true: every row that there was has come out. */
+static bool
 report(const struct salvage *s, struct uuid u, const struct salvaged *found, bool json)
 {
+	int64_t missing = found->last_seq - found->found;
 	char text[UUID_TEXT];
 
-	printf(json ? "{\"segment\":\"%s\",\"events\":%lld,\"rejections_left\":%lld,\"unreadable\":%lld}\n" :
-	    "%s: %lld events salvaged, %lld rejections left, %lld rows unreadable\n",
-	    uuid_text(u, text), (long long)s->events, (long long)s->rejections,
-	    (long long)(found->last_seq - found->found));
+	uuid_text(u, text);
+	if (json) {
+		printf("{\"segment\":\"%s\",\"events\":%lld,\"rejections_left\":%lld,\"unreadable\":%lld,"
+		    "\"last_seq\":%lld,\"end_known\":%s,\"io_errors\":%lld}\n", text, (long long)s->events,
+		    (long long)s->rejections, (long long)missing, (long long)found->last_seq,
+		    found->end_known ? "true" : "false", (long long)found->io_errors);
+	} else {
+		printf("%s: %lld events salvaged, %lld rejections left, %lld of %lld rows unreadable%s", text,
+		    (long long)s->events, (long long)s->rejections, (long long)missing,
+		    (long long)found->last_seq, found->end_known ? "" : "; there may have been more rows");
+		if (found->io_errors > 0)
+			printf("; %lld input/output errors", (long long)found->io_errors);
+		puts(found->found > 0 ? "" : "; its files stay in aside");
+	}
+	return missing == 0 && found->end_known;
 }
 
 int
@@ -96,6 +110,7 @@ cmd_salvage(const struct conf *conf, int argc, char **argv)
 	struct dir_segment *list = NULL;
 	struct salvaged found;
 	size_t n = 0, i;
+	bool whole = true;
 	enum err e;
 
 	if (argc > 1 && !json) {
@@ -113,10 +128,10 @@ cmd_salvage(const struct conf *conf, int argc, char **argv)
 	for (i = 0; e == ERR_OK && i < n; i++) {
 		e = salvage_one(&s, list[i].uuid, &found);
 		if (e == ERR_OK)
-			report(&s, list[i].uuid, &found, json);
+			whole = report(&s, list[i].uuid, &found, json) && whole;
 	}
 	free(list);
 	if (e != ERR_OK)
 		fprintf(stderr, "%s: %s\n", err_name(e), s.errmsg[0] ? s.errmsg : s.aside);
-	return err_exit(e);
+	return e == ERR_OK && !whole ? 1 : err_exit(e);
 }

@@ -28,8 +28,10 @@ frames_open(struct frames *w, const char *dir, struct uuid u)
 		close(w->fd);
 		return ERR_IO;
 	}
-	if (st.st_size > HEADER)
+	if (st.st_size > HEADER) {
 		w->n = (st.st_size - HEADER) / (off_t)sizeof w->frame;
+		w->ragged = (st.st_size - HEADER) % (off_t)sizeof w->frame != 0;
+	}
 	return ERR_OK;
 }
 

@@ -20,6 +20,7 @@
 struct frames {
 	int fd;
 	off_t n;			/* whole frames in the file */
+	bool ragged;			/* bytes lie behind them */
 	bool header_good;		/* else no frame has its salts */
 	bool big_endian;
 	uint8_t salts[8];

@@ -8,12 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal/segment.h"
+#include "base/file.h"
+#include "journal/frames.h"
 #include "journal/sqlite.h"
 
-#define PAGE		4096	/* of every segment: SQLite's default */
-#define WAL_HEADER	32
-#define FRAME_HEADER	24
+#define PAGE		FRAME_PAGE
 #define PAGES_MAX	(1 << 21)	/* 8 GiB; a page number beyond it is damage */
 #define SEQ_GAP_MAX	100000	/* unreadable rows in one run after which the end is assumed */
 
@@ -21,6 +20,7 @@
 struct image {
 	char path[SEGMENT_PATH];
 	int fd;
+	struct salvaged *out;
 	char *errmsg;
 };
 
@@ -40,53 +40,107 @@ put_page(struct image *m, uint32_t number, const uint8_t *page)
 	    fail(m, "an image of the segment cannot be written");
 }
 
-static uint32_t
-be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static enum err
 copy_database(struct image *m, const char *dir, struct uuid u)
 {
 	char path[SEGMENT_PATH];
 	uint8_t page[PAGE];
+	struct stat st;
 	enum err e = segment_path(path, dir, u, ".db");
-	uint32_t n = 1;
+	uint32_t i;
 	int fd;
 
 	if (e != ERR_OK)
 		return e;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (e == ERR_OK && fd >= 0 && pread(fd, page, PAGE, (off_t)(n - 1) * PAGE) == PAGE)
-		e = put_page(m, n++, page);
-	if (fd >= 0)
-		close(fd);
-	return e;		/* a database that is gone leaves the WAL's pages */
+	if (fd < 0)		/* a database that is gone leaves the WAL's pages */
+		return errno == ENOENT ? ERR_OK : fail(m, path);
+	if (fstat(fd, &st) != 0)
+		e = fail(m, path);
+	for (i = 1; e == ERR_OK && i <= PAGES_MAX && (off_t)i * PAGE <= st.st_size; i++)
+		if (file_read_at(fd, page, PAGE, (off_t)(i - 1) * PAGE) == ERR_OK)
+			e = put_page(m, i, page);
+		else
+			m->out->io_errors++;
+	close(fd);
+	return e;
 }
 
-/* Every frame in order, the latest of a page on top, checksums aside. */
+/* SQLite's numbers of seven bits a byte; *at moves behind it. */
+static uint64_t
+varint(const uint8_t *page, size_t *at)
+{
+	uint64_t v = 0;
+	int i;
+
+	for (i = 0; i < 8 && *at < PAGE; i++) {
+		v = v << 7 | (page[*at] & 0x7F);
+		if (!(page[(*at)++] & 0x80))
+			return v;
+	}
+	return *at < PAGE ? v << 8 | page[(*at)++] : 0;
+}
+
+/* Largest seq on a leaf of table row, the only one that has such pages; others: 0. */
+static int64_t
+last_seq(const uint8_t *page)
+{
+	size_t n = (size_t)(page[3] << 8 | page[4]), at = 8 + 2 * (n - 1);
+
+	if (page[0] != 13 || n == 0 || at + 2 > PAGE)
+		return 0;
+	at = (size_t)(page[at] << 8 | page[at + 1]);
+	varint(page, &at);		/* the row's size */
+	return (int64_t)varint(page, &at);
+}
+
+/*
+ * Every frame in order, the latest of a page on top, checksums aside. Those that check
+ * out say up to where there were rows; and there were none behind these if the last
+ * transaction in the file is whole.
+ */
+static enum err
+lay_frames(struct image *m, struct frames *w)
+{
+	bool whole = true;		/* of the transaction at hand */
+	uint32_t number;
+	int64_t last;
+	off_t i;
+	enum err e = ERR_OK;
+
+	for (i = 0; e == ERR_OK && i < w->n; i++) {
+		if (frames_read(w, i) != ERR_OK) {
+			m->out->io_errors++;
+			m->out->end_known = whole = false;
+			continue;
+		}
+		number = be32(w->frame);
+		if (frames_follows(w)) {
+			last = last_seq(w->frame + FRAME_HEADER);
+			if (last > m->out->last_seq)
+				m->out->last_seq = last;
+			m->out->end_known = whole && be32(w->frame + 4) != 0 && !w->ragged;
+			whole = whole || be32(w->frame + 4) != 0;
+		} else {
+			m->out->end_known = whole = false;
+		}
+		if (number > 0 && number < PAGES_MAX)
+			e = put_page(m, number, w->frame + FRAME_HEADER);
+	}
+	return e;
+}
+
 static enum err
 lay_wal_over(struct image *m, const char *dir, struct uuid u)
 {
-	char path[SEGMENT_PATH];
-	uint8_t frame[FRAME_HEADER + PAGE];
-	enum err e = segment_path(path, dir, u, ".db-wal");
-	off_t at = WAL_HEADER;
-	uint32_t number;
-	int fd;
+	struct frames w;
+	enum err e = frames_open(&w, dir, u);
 
 	if (e != ERR_OK)
-		return e;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (; e == ERR_OK && fd >= 0 && pread(fd, frame, sizeof frame, at) == (ssize_t)sizeof frame;
-	    at += (off_t)sizeof frame) {
-		number = be32(frame);
-		if (number > 0 && number < PAGES_MAX)
-			e = put_page(m, number, frame + FRAME_HEADER);
-	}
-	if (fd >= 0)
-		close(fd);
+		return e == ERR_DOWN ? ERR_OK : fail(m, "the WAL");
+	m->out->io_errors += frames_header(&w) != ERR_OK;
+	e = lay_frames(m, &w);
+	frames_close(&w);
 	return e;
 }
 
@@ -120,15 +174,16 @@ mend_page_one(struct image *m, const uint8_t *spare)
 }
 
 static enum err
-make_image(struct image *m, const char *dir, struct uuid u, bool with_wal, const uint8_t *spare)
+make_image(struct image *m, const char *dir, struct uuid u, const uint8_t *spare)
 {
 	enum err e;
 
+	*m->out = (struct salvaged){ .found = 0 };
 	m->fd = open(m->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (m->fd < 0)
 		return fail(m, m->path);
 	e = copy_database(m, dir, u);
-	if (e == ERR_OK && with_wal)
+	if (e == ERR_OK)
 		e = lay_wal_over(m, dir, u);
 	if (e == ERR_OK)
 		e = mend_page_one(m, spare);
@@ -177,42 +232,54 @@ hand_out(struct reading *r, struct row *row)
 	return r->each(r->arg, row);
 }
 
-/* Row by row, so that a bad page costs only the rows on it. */
-static enum err
+/* Damage has many codes. These are not among them. */
+static bool
+is_trouble(int rc)
+{
+	return (rc & 0xFF) == SQLITE_IOERR || (rc & 0xFF) == SQLITE_NOMEM;
+}
+
+/* Row by row, so that a bad page costs only the rows on it. SQLite's code. */
+static int
 read_rows(sqlite3 *db, struct reading *r)
 {
 	sqlite3_stmt *st = NULL;
 	struct row row;
-	int64_t seq, missed = 0;
-
+	int64_t seq, *last = &r->out->last_seq;
 	/* one read lock for all of the look-ups */
-	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v2(db, "SELECT " ROW_COLUMNS " FROM row WHERE seq = ?", -1, &st, NULL) != SQLITE_OK)
-		return ERR_CORRUPT;
-	for (seq = 1; !r->stopped && missed < SEQ_GAP_MAX; seq++) {
+	int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, "SELECT " ROW_COLUMNS " FROM row WHERE seq = ?", -1, &st, NULL);
+	for (seq = 1; st && !is_trouble(rc) && !r->stopped && seq <= *last + SEQ_GAP_MAX; seq++) {
 		sqlite3_bind_int64(st, 1, seq);
-		if (sqlite3_step(st) == SQLITE_ROW && row_read(st, &row) && row.seq == seq) {
-			r->out->last_seq = seq;
-			missed = 0;
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW && row_read(st, &row) && row.seq == seq) {
+			if (seq > *last)
+				*last = seq;
 			r->stopped = !hand_out(r, &row);
-		} else {
-			missed++;
 		}
 		sqlite3_reset(st);
 	}
 	sqlite3_finalize(st);
-	return ERR_OK;
+	return rc;
 }
 
+/* An image that is no database any more has no row, which is no error. */
 static enum err
 read_image(struct image *m, struct reading *r)
 {
 	sqlite3 *db;
 	enum err e = sqlite_open(&db, m->path, SQLITE_OPEN_READONLY, m->errmsg);
+	int rc;
 
 	if (e != ERR_OK)
-		return ERR_CORRUPT;
-	e = read_rows(db, r);
+		return e == ERR_CORRUPT ? ERR_OK : e;
+	rc = read_rows(db, r);
+	if (is_trouble(rc)) {
+		e = sqlite_err(rc);
+		snprintf(m->errmsg, 256, "%.200s: %s", m->path, sqlite3_errstr(rc));
+	}
 	sqlite3_close(db);
 	return e;
 }
@@ -221,22 +288,24 @@ enum err
 salvage_read(const char *dir, struct uuid u, salvage_each *each, void *arg, struct salvaged *out,
 	     char errmsg[256])
 {
-	struct image m = { .errmsg = errmsg };
+	struct image m = { .out = out, .errmsg = errmsg };
 	struct reading r = { .each = each, .arg = arg, .out = out };
 	uint8_t spare[PAGE];
 	enum err e = segment_path(m.path, dir, u, ".salvage");
 	int with_spare;
 
-	*out = (struct salvaged){ 0, 0 };
+	*out = (struct salvaged){ .found = 0 };
 	errmsg[0] = '\0';
 	buf_init(&r.context, 64 * 1024);
 	for (with_spare = 0; e == ERR_OK && out->found == 0 && with_spare < 2; with_spare++) {
-		if (with_spare && !spare_page_one(spare))
+		if (with_spare && !spare_page_one(spare)) {
 			e = ERR_NOMEM;
+			snprintf(errmsg, 256, "out of memory");
+		}
 		if (e == ERR_OK)
-			e = make_image(&m, dir, u, true, with_spare ? spare : NULL);
-		if (e == ERR_OK && read_image(&m, &r) != ERR_OK)
-			e = ERR_OK;	/* not readable this way */
+			e = make_image(&m, dir, u, with_spare ? spare : NULL);
+		if (e == ERR_OK)
+			e = read_image(&m, &r);
 	}
 	unlink(m.path);
 	buf_fini(&r.context);

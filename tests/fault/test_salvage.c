@@ -127,11 +127,12 @@ flip(const char *path, off_t at)
 	close(fd);
 }
 
+static struct salvaged found;
+
 /* How many rows salvage finds; -1: one twice, or one that was never written. */
 static int
 salvage(struct uuid u)
 {
-	struct salvaged found;
 	int i, n = 0;
 
 	memset(seen, 0, sizeof seen);
@@ -177,7 +178,7 @@ flips(const char *suffix, int times, int least)
 {
 	char path[512];
 	struct uuid u;
-	int i, n, silent = 0, few = 0, bad = 0, fewest = ROWS;
+	int i, n, silent = 0, few = 0, bad = 0, untold = 0, fewest = ROWS;
 
 	for (i = 0; i < times; i++) {
 		u = make_segment();
@@ -186,12 +187,14 @@ flips(const char *suffix, int times, int least)
 		silent += !noticed_or_whole(u);
 		n = salvage(u);
 		bad += n < 0;
+		untold += n < ROWS && found.end_known && found.last_seq == n;
 		few += n < least;
 		if (n < fewest)
 			fewest = n;
 		(void)!dir_remove(dir, u);
 	}
 	is_int(silent, 0, "no row is missing in silence");
+	is_int(untold, 0, "salvage never says that it has all rows when it has not");
 	is_int(bad, 0, "none comes twice, none is invented");
 	ok(few == 0, "%d flipped bits over %s: at least %d of %d rows come out (%d)", times, suffix, least,
 	    ROWS, fewest);
@@ -267,6 +270,7 @@ cuts(void)
 	if (truncate(path, size / 2) != 0)
 		perror(path);
 	ok(salvage(u) > ROWS / 4, "half of the WAL gives what was in it");
+	ok(!found.end_known, "and does not tell where the end was");
 	(void)!dir_remove(dir, u);
 
 	u = make_segment();
@@ -298,6 +302,7 @@ cuts(void)
 	unlink(path);
 	ok(noticed_or_whole(u), "a missing WAL is noticed");
 	is_int(salvage(u), 0, "and nothing comes out of nothing");
+	ok(!found.end_known, "which does not say that nothing was there");
 	(void)!dir_remove(dir, u);
 }
 
@@ -321,6 +326,12 @@ test_unreadable(void)
 	is_int(dir_tail_check(dir, u, errmsg), ERR_IO, "nor is a frame that cannot be read the last one");
 	flip(path, FRAME(19) + 1000);
 	is_int(dir_tail_check(dir, u, errmsg), ERR_IO, "not behind damage either");
+	is_int(salvage(u), ROWS, "salvage goes on behind what the device does not give");
+	ok(found.io_errors > 0 && found.end_known && found.last_seq == ROWS, "counts it, and knows that it has all");
+	sector.from = FRAME(0);
+	sector.to = st.st_size;
+	is_int(salvage(u), 0, "a WAL that cannot be read at all gives nothing");
+	ok(!found.end_known, "and that is not said to be all");
 	sector.ino = 0;
 	is_int(dir_tail_check(dir, u, errmsg), ERR_CORRUPT, "which shows when it can be read");
 	(void)!dir_remove(dir, u);
@@ -360,6 +371,7 @@ main(void)
 	uuid_source_init(&ids);
 	make_dir(dir);
 	is_int(salvage(make_segment()), ROWS, "an undamaged segment gives every row");
+	ok(found.end_known && found.last_seq == ROWS && found.io_errors == 0, "and knows that these are all");
 	flips(".db-wal", n, ROWS / 2);
 	flips(".db", n, ROWS / 2);
 	headers();

@@ -57,6 +57,21 @@ is "which progress says" "$(sql "SELECT last_seq FROM forebay.progress WHERE seg
 ok "nothing of it is removed" test -e "$J/aside/$c.db" -a -e "$J/aside/$c.lock"
 is "it is counted" "$(forebay stats --json | grep -o 'set_aside_total":[0-9]*')" 'set_aside_total":1'
 ok "the good one goes" wait_until 10 segments_are 0
+
+# salvage: what lies behind the damage comes out; a file that gives nothing is no success
+e=$(plant 10)
+as mv "$J/$e".* "$J/aside/"
+: >"$J/aside/$e.db-wal"
+out=$(forebay salvage); rc=$?
+is "salvage says that it did not get everything" "$rc" 1
+like "nothing of a file without rows, of whose end nobody knows" "$out" \
+	"^$e: 0 events salvaged, .*there may have been more rows; its files stay in aside\$"
+ok "they do" test -e "$J/aside/$e.db"
+unreadable=$(printf '%s\n' "$out" | sed -n "s/^$c: .* \([0-9]*\) of 1000 rows unreadable\$/\1/p")
+ok "some rows of the other are lost, and it says how many" test "$unreadable" -lt 200
+ok "its files are put away" test -e "$J/aside/salvaged/$c.db" -a ! -e "$J/aside/$c.lock"
+ok "the rest arrives" wait_until 10 sql_is "SELECT count(DISTINCT payload->'n') FROM forebay.event
+	WHERE segment NOT IN ('$a', '$b', '$d')" $((1000 - ${unreadable:-0}))
 stop flush
 
 done_testing
