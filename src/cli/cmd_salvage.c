@@ -1,8 +1,8 @@
 /*
- * forebay salvage: what can be read of segments that were set aside goes into a new
- * segment, which the flusher ships like any other. Rows keep received_at and
- * fingerprint, so that those which are in PostgreSQL already are known there as
- * duplicates: a salvage may be repeated.
+ * forebay salvage: what can be read of segments that were set aside, and is not covered
+ * by progress, goes into a new segment, which the flusher ships like any other. What
+ * progress covers is settled, be it in quarantine. The rest keeps received_at and
+ * fingerprint: should a salvage be repeated, it is known as duplicates.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,14 +16,18 @@
 #include "journal/dir.h"
 #include "journal/journal.h"
 #include "journal/salvage.h"
+#include "sink/lookup.h"
 
 #define COMMIT_ROWS	1000
+#define LIMIT_MS	60000		/* for a question to PostgreSQL */
 
 struct salvage {
 	const struct conf *conf;
 	struct uuid_source ids;
+	struct lookup *lookup;
 	struct journal *journal;
-	int64_t since_commit, events, rejections;
+	int64_t progress;		/* of the segment at hand */
+	int64_t since_commit, settled, events, rejections;
 	enum err err;
 	char aside[1024], errmsg[256];
 };
@@ -34,6 +38,10 @@ take(void *arg, const struct row *r)
 	struct salvage *s = arg;
 	struct row copy = *r;
 
+	if (r->seq <= s->progress) {
+		s->settled++;
+		return true;
+	}
 	/* rejections have no fingerprint to be known by, and were told to their senders */
 	if (r->kind != ROW_EVENT) {
 		s->rejections++;
@@ -48,6 +56,27 @@ take(void *arg, const struct row *r)
 	return s->err == ERR_OK;
 }
 
+static bool
+take_progress(void *arg, const char *const *v)
+{
+	*(int64_t *)arg = v[1] ? strtoll(v[1], NULL, 10) : 0;
+	return true;
+}
+
+static enum err
+ask_progress(struct salvage *s, struct uuid u)
+{
+	char text[UUID_TEXT];
+	const char *params[LOOKUP_PARAMS] = { uuid_text(u, text) };
+	enum err e;
+
+	s->progress = 0;
+	e = lookup_ask(s->lookup, LOOKUP_PROGRESS, params, take_progress, &s->progress);
+	if (e != ERR_OK)
+		snprintf(s->errmsg, sizeof s->errmsg, "PostgreSQL: %.200s", lookup_errmsg(s->lookup));
+	return e;
+}
+
 /* One segment, whole: its rows are fsynced in the new segment before it is put away.
  * It stays when it gave nothing: there is nothing then that could be done with it here. */
 static enum err
@@ -56,10 +85,12 @@ salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 	char done[1100];
 	enum err e;
 
-	s->events = s->rejections = s->since_commit = 0;
+	s->settled = s->events = s->rejections = s->since_commit = 0;
 	s->err = ERR_OK;
-	e = journal_open(&s->journal, s->conf->journal_dir, uuid_v7(&s->ids, clock_us()),
-	    *s->conf->journal_node ? s->conf->journal_node : "salvage", s->errmsg);
+	e = ask_progress(s, u);
+	if (e == ERR_OK)
+		e = journal_open(&s->journal, s->conf->journal_dir, uuid_v7(&s->ids, clock_us()),
+		    *s->conf->journal_node ? s->conf->journal_node : "salvage", s->errmsg);
 	if (e != ERR_OK)
 		return e;
 	e = salvage_read(s->aside, u, take, s, found, s->errmsg);
@@ -82,24 +113,45 @@ salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 static bool
 report(const struct salvage *s, struct uuid u, const struct salvaged *found, bool json)
 {
-	int64_t missing = found->last_seq - found->found;
+	int64_t last = found->last_seq > s->progress ? found->last_seq : s->progress;
+	int64_t missing = last - s->progress - (found->found - s->settled);
+	bool end_known = found->end_known && found->last_seq == last;
 	char text[UUID_TEXT];
 
 	uuid_text(u, text);
 	if (json) {
-		printf("{\"segment\":\"%s\",\"events\":%lld,\"rejections_left\":%lld,\"unreadable\":%lld,"
-		    "\"last_seq\":%lld,\"end_known\":%s,\"io_errors\":%lld}\n", text, (long long)s->events,
-		    (long long)s->rejections, (long long)missing, (long long)found->last_seq,
-		    found->end_known ? "true" : "false", (long long)found->io_errors);
+		printf("{\"segment\":\"%s\",\"events\":%lld,\"progress\":%lld,\"rejections_left\":%lld,"
+		    "\"unreadable\":%lld,\"last_seq\":%lld,\"end_known\":%s,\"io_errors\":%lld}\n", text,
+		    (long long)s->events, (long long)s->progress, (long long)s->rejections, (long long)missing,
+		    (long long)last, end_known ? "true" : "false", (long long)found->io_errors);
 	} else {
-		printf("%s: %lld events salvaged, %lld rejections left, %lld of %lld rows unreadable%s", text,
-		    (long long)s->events, (long long)s->rejections, (long long)missing,
-		    (long long)found->last_seq, found->end_known ? "" : "; there may have been more rows");
+		printf("%s: %lld events salvaged, %lld rows left that PostgreSQL has, %lld rejections left, "
+		    "%lld of %lld rows unreadable%s", text, (long long)s->events, (long long)s->progress,
+		    (long long)s->rejections, (long long)missing, (long long)last,
+		    end_known ? "" : "; there may have been more rows");
 		if (found->io_errors > 0)
 			printf("; %lld input/output errors", (long long)found->io_errors);
 		puts(found->found > 0 ? "" : "; its files stay in aside");
 	}
-	return missing == 0 && found->end_known;
+	return missing == 0 && end_known;
+}
+
+static int
+salvage(struct salvage *s, const struct dir_segment *list, size_t n, bool json)
+{
+	struct salvaged found;
+	bool whole = true;
+	enum err e = ERR_OK;
+	size_t i;
+
+	for (i = 0; e == ERR_OK && i < n; i++) {
+		e = salvage_one(s, list[i].uuid, &found);
+		if (e == ERR_OK)
+			whole = report(s, list[i].uuid, &found, json) && whole;
+	}
+	if (e != ERR_OK)
+		fprintf(stderr, "%s: %s\n", err_name(e), s->errmsg[0] ? s->errmsg : s->aside);
+	return e == ERR_OK && !whole ? 1 : err_exit(e);
 }
 
 int
@@ -108,9 +160,9 @@ cmd_salvage(const struct conf *conf, int argc, char **argv)
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 	struct salvage s = { .conf = conf };
 	struct dir_segment *list = NULL;
-	struct salvaged found;
-	size_t n = 0, i;
-	bool whole = true;
+	char errmsg[1024];
+	size_t n = 0;
+	int status = EX_OK;
 	enum err e;
 
 	if (argc > 1 && !json) {
@@ -120,18 +172,18 @@ cmd_salvage(const struct conf *conf, int argc, char **argv)
 	uuid_source_init(&s.ids);
 	snprintf(s.aside, sizeof s.aside, "%s/aside", conf->journal_dir);
 	e = dir_list(s.aside, &list, &n);
-	if (e == ERR_DOWN || (e == ERR_OK && n == 0)) {
+	if (e != ERR_OK && e != ERR_DOWN) {
+		fprintf(stderr, "forebay salvage: %s: %s\n", s.aside, err_name(e));
+		status = err_exit(e);
+	} else if (n == 0) {
 		fputs(json ? "" : "nothing is set aside\n", stdout);
-		free(list);
-		return EX_OK;
+	} else if (lookup_open(&s.lookup, conf, NULL, LIMIT_MS, errmsg) != ERR_OK) {
+		fprintf(stderr, "forebay salvage: PostgreSQL has to say what it has: %s\n", errmsg);
+		status = EX_UNAVAILABLE;
+	} else {
+		status = salvage(&s, list, n, json);
 	}
-	for (i = 0; e == ERR_OK && i < n; i++) {
-		e = salvage_one(&s, list[i].uuid, &found);
-		if (e == ERR_OK)
-			whole = report(&s, list[i].uuid, &found, json) && whole;
-	}
+	lookup_close(&s.lookup);
 	free(list);
-	if (e != ERR_OK)
-		fprintf(stderr, "%s: %s\n", err_name(e), s.errmsg[0] ? s.errmsg : s.aside);
-	return e == ERR_OK && !whole ? 1 : err_exit(e);
+	return status;
 }
