@@ -71,11 +71,16 @@ ok "a day back: segments of old age are closed, and new ones begun, twice" wait_
 kill $LOAD 2>/dev/null
 load_end "no answer but 202"
 ok "everything arrives" wait_drained 60
-before=$(cpu)
-sleep 2
-after=$(cpu)
-note "idle after a jump back: $((after - before))/200"
-ok "nothing turns in circles" test $((after - before)) -lt 50
+idle() {			# idle SECONDS WHAT: two seconds after the clock was set
+	set_clock "$1"
+	before=$(cpu)
+	sleep 2
+	after=$(cpu)
+	note "idle, $2: $((after - before))/200"
+	ok "$2 nothing turns in circles" test $((after - before)) -lt 50
+}
+idle $day "after a jump forth"
+idle -$day "after a jump back"
 old() { [ "$(segments | wc -l)" -le 2 ]; }
 ok "segments go when they have been kept long enough" wait_until 15 old
 is "no worker was taken for stuck, none died" "$(grep -cE 'worker.(killed|died)' "$W/log/collect.log")" 0
