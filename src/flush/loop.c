@@ -21,7 +21,8 @@
 
 #define HOUSE_MS	1000
 #define MAINTAIN_MS	(15 * 60 * 1000)
-#define MAINTAIN_AGAIN_MS (60 * 1000)
+#define MAINTAIN_AGAIN_MS (60 * 1000)	/* after a failure */
+#define MAINTAIN_MORE_MS 1000		/* between the pieces of a long retention */
 #define PAUSE_MIN_MS	250
 #define PAUSE_MAX_MS	8000
 #define LANE_AGAIN_MS	30000		/* a further connection that was refused */
@@ -41,8 +42,8 @@ static struct flusher {
 	bool halted;			/* something failed: nothing is sent until all has landed */
 	bool stuck;			/* it takes a person to go on */
 	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
-	unsigned failures;
-	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says;
+	unsigned failures, unmaintained;	/* in a row */
+	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says, maintenance_says;
 } g = { .woken = -1 };
 
 #define FOR_LANES(l)	for (l = g.lanes; l < g.lanes + g.n_lanes; l++)
@@ -85,7 +86,7 @@ static void
 set_stuck(bool stuck)
 {
 	g.stuck = stuck;
-	stat_set(g.stat, STAT_flush_alarm, stuck || g.tracker.errmsg[0]);
+	stat_set(g.stat, STAT_flush_alarm, stuck || g.tracker.errmsg[0] || g.unmaintained > 1);
 }
 
 static void
@@ -188,18 +189,28 @@ connect_further(struct lane *l)
 	return false;
 }
 
+/* Rows do not wait for it: what is refused is tried again later, and the second time it
+ * is an alarm. */
 static void
 maintain(void)
 {
-	int64_t now = clock_mono_ms();
+	struct sink *sink = g.lanes[0].sink;
+	char text[sizeof sink->errmsg + 100];
 	enum err e;
 
-	if (now < g.next_maintain || g.lanes[0].state == LANE_BUSY)
+	if (clock_mono_ms() < g.next_maintain || g.lanes[0].state == LANE_BUSY)
 		return;
-	e = g.lanes[0].sink->ops->maintain(g.lanes[0].sink);
-	g.next_maintain = now + (e == ERR_OK ? MAINTAIN_MS : MAINTAIN_AGAIN_MS);
-	if (e != ERR_OK)
-		failed(e, g.lanes[0].sink->errmsg);
+	e = sink->ops->maintain(sink);
+	g.unmaintained = e == ERR_INVALID ? g.unmaintained + 1 : 0;
+	if (e == ERR_INVALID) {
+		snprintf(text, sizeof text, "partitions ahead and flush.retention: %s", sink->errmsg);
+		complain(&g.maintenance_says, g.unmaintained > 1 ? LOG_ERROR : LOG_WARNING,
+		    g.unmaintained > 1 ? "flush.alarm" : "flush.maintain", text);
+	} else if (e != ERR_OK && e != ERR_BUSY) {
+		failed(e, sink->errmsg);
+	}
+	g.next_maintain = clock_mono_ms() + (e == ERR_OK ? MAINTAIN_MS : e == ERR_BUSY ? MAINTAIN_MORE_MS :
+	    MAINTAIN_AGAIN_MS);
 }
 
 static void

@@ -130,6 +130,7 @@ pg_maintain(struct sink *s)
 {
 	struct pg *p = (struct pg *)s;
 	char ahead[32], retention[32], keep[32];
+	PGresult *res = NULL;
 	enum err e;
 
 	if (p->unremembered && (e = pg_remember(p)) != ERR_OK)
@@ -137,11 +138,17 @@ pg_maintain(struct sink *s)
 	snprintf(ahead, sizeof ahead, "%llu", (unsigned long long)p->conf->flush_partitions_ahead);
 	e = pg_query(p, NULL, "SELECT forebay.make_partitions_ahead($1::integer)",
 	    &(struct param){ ahead, 0, false }, 1);
-	if (e != ERR_OK || p->conf->flush_retention == 0)
-		return e;
-	pg_partitions_forget(p);
-	interval(p->conf->flush_retention, retention);
-	interval(p->conf->journal_keep, keep);
-	return pg_query(p, NULL, "SELECT forebay.expire($1::interval, $2::interval)",
-	    (struct param[]){ { retention, 0, false }, { keep, 0, false } }, 2);
+	if (e == ERR_OK && p->conf->flush_retention > 0) {
+		interval(p->conf->flush_retention, retention);
+		interval(p->conf->journal_keep, keep);
+		e = pg_query(p, &res, "SELECT forebay.expire($1::interval, $2::interval)",
+		    (struct param[]){ { retention, 0, false }, { keep, 0, false } }, 2);
+		if (e == ERR_OK && strcmp(PQgetvalue(res, 0, 0), "0") != 0)
+			e = ERR_BUSY;
+		PQclear(res);
+	}
+	/* the server refuses and the connection is whole: rows need not wait for that */
+	if (e != ERR_OK && e != ERR_BUSY && PQtransactionStatus(p->conn) == PQTRANS_IDLE)
+		e = ERR_INVALID;
+	return e;
 }

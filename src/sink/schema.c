@@ -13,7 +13,7 @@
 
 #define FILES_MAX	1000
 #define SIZE_LIMIT	(1024 * 1024)
-#define LOCK		"1718579813, 1"		/* "fore"; partitions take ..., 2 */
+#define LOCK		"1718579813, 1"		/* "fore"; partitions take ..., 2, retention ..., 3 */
 
 struct file {
 	int number;

@@ -75,7 +75,8 @@ struct sink_ops {
 			    struct sink_result *);
 	/* Between attempts, at no cost: ERR_DOWN when the other side has gone meanwhile. */
 	enum err (*look)(struct sink *);
-	/* Makes partitions ahead and drops old ones. */
+	/* Makes partitions ahead and drops old ones, a piece at a time. ERR_BUSY: there is
+	 * more to drop, soon. ERR_INVALID: PostgreSQL refuses, see errmsg. */
 	enum err (*maintain)(struct sink *);
 	/* What is not committed is undone; connect() may come again. */
 	void (*disconnect)(struct sink *);

@@ -81,21 +81,39 @@ as sed -i /synchronous_standby_names/d "$W/pg/postgresql.auto.conf"
 sql "SELECT pg_reload_conf()" >/dev/null
 recovers "with the standby's name gone it goes on" 50
 
+# retention that PostgreSQL does not let through: rows go on, over the same connection
+stop flush
+sql "INSERT INTO forebay.rejection (received_at, reason, segment, seq) VALUES (now() - interval '300 days', 'x', gen_random_uuid(), 1);
+	CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''cut off'' USING ERRCODE = ''query_canceled''; END';
+	CREATE TRIGGER cut BEFORE DELETE ON forebay.rejection FOR EACH ROW EXECUTE FUNCTION cut()"
+mark
+flusher -o flush.retention=90d
+ok "a retention that fails is told" wait_until 10 logged "flush.maintain .*flush.retention: .*forebay.expire: cut off"
+rows 10
+recovers "and rows are loaded" 60
+is "over the same connection" "$(tail -n "+$MARK" "$W/log/flush.log" | grep -c flush.connected)" 1
+[ -z "${FULL:-}" ] || ok "the second time it is an alarm" wait_until 75 logged "flush.alarm .*flush.retention: .*cut off"
+sql "DROP TRIGGER cut ON forebay.rejection"
+stop flush
+flusher -o flush.retention=90d
+ok "then it goes through" wait_until 10 sql_is "SELECT count(*) FROM forebay.rejection" 0
+
 # several hosts, a role of the server, a URI, a service file
 stop flush
 flusher -o flush.conninfo="host=/nowhere,$W/run user=flusher dbname=forebay target_session_attrs=read-write"
 rows 10
-recovers "the second host of a list" 60
+recovers "the second host of a list" 70
 stop flush
 flusher -o flush.conninfo="postgresql://flusher@/forebay?host=$W/run"
 rows 10
-recovers "a URI" 70
+recovers "a URI" 80
 stop flush
 printf '[here]\nhost=%s\nuser=flusher\ndbname=forebay\n' "$W/run" >"$W/services"
 export PGSERVICEFILE="$W/services"
 flusher -o flush.conninfo=service=here
 rows 10
-recovers "a service" 80
+recovers "a service" 90
 unset PGSERVICEFILE
 
 # one flusher for a journal
@@ -114,7 +132,7 @@ kill -HUP "$pid"
 ok "new ones are taken" wait_until 5 logged "flush.start.*node=renamed"
 ok "by the same process" alive "$pid"
 rows 10
-recovers "which goes on" 90
+recovers "which goes on" 100
 is "under the new name" "$(sql "SELECT count(*) FROM forebay.progress WHERE node = 'renamed'")" 1
 
 # a frozen server, and SIGTERM
@@ -124,7 +142,7 @@ rows 10
 freeze() { kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
 # shellcheck disable=SC2046
 thaw() { kill -CONT "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
-recovers "ten more" 100
+recovers "ten more" 110
 freeze
 rows 10
 sleep 0.5
@@ -137,10 +155,10 @@ ok "a second one ends it at once" wait_until 2 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
 flusher -o flush.stop_timeout=1s
-recovers "nothing was lost or doubled" 110
+recovers "nothing was lost or doubled" 120
 # that may have been the former one's last batch: only now has this one read progress
 rows 10
-recovers "the new flusher loads" 120
+recovers "the new flusher loads" 130
 pg_stop
 rows 10
 start=$(now_ms)
@@ -149,7 +167,7 @@ ok "without a server it stops when its time is up" test $(($(now_ms) - start)) -
 like "and says what is left" "$(tail -n 1 "$W/log/flush.log")" "pending=10"
 pg_start
 flusher
-recovers "which the next one loads" 130
+recovers "which the next one loads" 140
 stop flush
 like "with nothing left it says so" "$(tail -n 1 "$W/log/flush.log")" "pending=0"
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress

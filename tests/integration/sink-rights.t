@@ -67,6 +67,32 @@ ok "and nobody waits long for that" test $(($(now_ms) - start)) -lt 2500
 wait $sleeper
 is "later it is" "$(flusher_sql "SELECT forebay.expire('50 days', '1 day')")" 1
 
+# two at once: one does it, the other has nothing to do
+flusher_sql "SELECT forebay.make_partitions(array_agg(current_date - n), '0') FROM generate_series(100, 102) n" >/dev/null
+flusher_sql "BEGIN; SELECT forebay.expire('50 days', '1 day'); SELECT pg_sleep(1); COMMIT" >"$W/expired" &
+sleeper=$!
+wait_until 5 sql_is "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 3 AND granted" 1
+is "an expiry beside another is no error" "$(flusher_sql "SELECT forebay.expire('50 days', '1 day')")" 0
+wait $sleeper
+is "the other did it" "$(head -n 1 "$W/expired")" 3
+
+# a table that is much too old goes in pieces
+sql "INSERT INTO forebay.rejection (received_at, reason, segment, seq)
+	SELECT now() - interval '300 days', 'x', gen_random_uuid(), n FROM generate_series(1, 100) n;
+	INSERT INTO forebay.progress (segment, node, updated_at)
+	SELECT gen_random_uuid(), 'x', now() - interval '300 days' FROM generate_series(1, 100);
+	CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN OLD; END';
+	CREATE TRIGGER slow BEFORE DELETE ON forebay.rejection FOR EACH ROW EXECUTE FUNCTION slow();
+	CREATE TRIGGER slow BEFORE DELETE ON forebay.progress FOR EACH ROW EXECUTE FUNCTION slow()"
+pieces=0
+while start=$(now_ms) n=$(flusher_sql "SELECT forebay.expire('50 days', '1 day')") && [ "$n" != 0 ]; do
+	[ $(($(now_ms) - start)) -lt 1500 ] || { fail "a piece of $n rows took $(($(now_ms) - start)) ms"; break; }
+	pieces=$((pieces + 1))
+done
+ok "old rows go in pieces ($pieces)" test $pieces -gt 3
+is "all of them" "$(sql "SELECT (SELECT count(*) FROM forebay.rejection WHERE received_at < now() - interval '50 days'),
+	(SELECT count(*) FROM forebay.progress WHERE updated_at < now() - interval '50 days')")" "0|0"
+
 # two at once make one partition
 for i in 1 2 3 4; do
 	flusher_sql "SELECT forebay.make_partitions(array_agg(current_date - n), '0') FROM generate_series(200, 210) n" \
