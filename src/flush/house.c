@@ -169,9 +169,9 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 		s->done_ms = now_ms;
 	if (!old_enough(t, s, now_ms))
 		return;
-	/* a standby that lacks it may have taken over; but the disk has to be kept from
-	 * filling up while PostgreSQL is away, too */
-	if (t->connected && s->leaving != MAY_GO)
+	/* a standby that lacks it may take over or have done so; but the disk has to be kept
+	 * from filling up while PostgreSQL is away, too */
+	if (s->leaving != MAY_GO && (t->connected || !t->tight))
 		s->leaving = ASK_ONCE_MORE;
 	else
 		remove_done(t, s);
