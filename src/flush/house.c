@@ -54,19 +54,14 @@ finalize(struct tracker *t, struct seg *s)
 	/* we hold the lock: nobody takes files away but a fault */
 	if (e == ERR_DOWN)
 		e = ERR_CORRUPT;
-	if (e != ERR_OK)
-		tracker_trouble(t, s, e, errmsg);
-	if (s->reader) {
+	else if (e == ERR_OK)
 		e = segment_last_seq(s->reader, &s->last_seq);
-		if (e != ERR_OK)
-			tracker_trouble(t, s, e, segment_errmsg(s->reader));
-		else
-			s->final = true;
-		segment_close(&s->reader);
-	} else if (s->damaged) {
-		s->final = true;
+	if (e != ERR_OK)
+		tracker_trouble(t, s, e, s->reader ? segment_errmsg(s->reader) : errmsg);
+	segment_close(&s->reader);
+	if (s->damaged)
 		s->last_seq = 0;
-	}
+	s->final = e == ERR_OK || s->damaged;
 }
 
 static void
@@ -229,11 +224,12 @@ tracker_keep_house(struct tracker *t)
 		t->conf->journal_floor_bytes };
 	int64_t start = clock_mono_ms();
 	struct dir_space space;
-	struct seg *s;
+	size_t i;
 
 	t->tight = dir_space(t->dir, &space) == ERR_OK && dir_tight(&space, &limits);
-	for (s = t->segs; s < t->segs + t->n && clock_mono_ms() - start < HOUSE_MS; s++)
-		keep_one(t, s, start);
+	/* on where the last turn ended: what takes long each time holds up nobody for ever */
+	for (i = 0; i < t->n && clock_mono_ms() - start < HOUSE_MS; i++)
+		keep_one(t, &t->segs[t->next++ % t->n], start);
 	t->again = true;
 	complain(t);
 	measure(t);

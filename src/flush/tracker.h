@@ -34,7 +34,7 @@ struct tracker {
 	const struct conf *conf;
 	const char *dir;
 	struct seg *segs;
-	size_t n;
+	size_t n, next;			/* next: whose turn it is in house-keeping, modulo n */
 	unsigned epoch;			/* counts connections */
 	bool connected;			/* the last of them lasts */
 	int64_t dir_mtime_us;

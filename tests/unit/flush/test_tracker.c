@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -354,6 +355,33 @@ test_damage(void)
 	finish();
 }
 
+/* Sound to open, but its rows cannot be found: the page where they begin is no page. */
+static void
+test_rows_lost(void)
+{
+	static const char junk[4096] = { 'x' };
+	char path[TMP_PATH + 80], text[UUID_TEXT], errmsg[256];
+	struct journal *j = NULL;
+	pid_t writer;
+	int fd;
+
+	start("1h", "0");
+	writer = fork();
+	if (writer == 0)		/* goes before its first row */
+		_exit(journal_open(&j, dir, name(1), "node", errmsg) != ERR_OK);
+	ok(writer > 0 && waitpid(writer, NULL, 0) == writer, "a segment without rows, whose writer died");
+	snprintf(path, sizeof path, "%s/%s.db", dir, uuid_text(name(1), text));
+	fd = open(path, O_RDWR);
+	ok(fd >= 0 && pwrite(fd, junk, sizeof junk, 2 * sizeof junk) == sizeof junk, "and a page");
+	close(fd);
+	tracker_connected(&t, true);
+	turn();
+	ok(!t.errmsg[0], "nobody is told to restart its writer");
+	turn();
+	ok(!exists(name(1), ".db") && slot.v[STAT_flush_segments_set_aside_total] == 1, "it is set aside");
+	finish();
+}
+
 static unsigned
 open_files(void)
 {
@@ -473,6 +501,7 @@ main(void)
 	test_apart();
 	test_unborn();
 	test_damage();
+	test_rows_lost();
 	test_last_words();		/* before others use up what may be logged */
 	test_many();
 	test_hindered();
