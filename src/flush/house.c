@@ -120,7 +120,9 @@ remove_done(struct tracker *t, struct seg *s)
 	if (tracker_open(t, s)) {
 		e = segment_last_seq(s->reader, &last);
 		segment_close(&s->reader);
-		if (e == ERR_OK && last == s->last_seq && (last == 0 || s->confirmed >= last) &&
+		if (e != ERR_OK || last != s->last_seq) {
+			s->final = false;	/* then it is claimed and looked at anew */
+		} else if ((last == 0 || s->confirmed >= last) &&
 		    dir_remove(t->dir, s->d.uuid) == ERR_OK) {
 			stat_add(t->stat, STAT_flush_segments_removed_total, 1);
 			log_debug("flush.remove", "segment=%s last_seq=%lld", uuid_text(s->d.uuid, text),

@@ -279,6 +279,24 @@ test_ask_once_more(void)
 	finish();
 }
 
+/* Another last row than when it was claimed, whoever did that: it begins again. */
+static void
+test_other_end(void)
+{
+	int i;
+
+	start("0", "0");
+	segment(name(1), false);
+	tracker_connected(&t, true);
+	turn();
+	ok(t.n == 1 && t.segs[0].final, "a segment that is final");
+	t.segs[0].last_seq = ROWS - 1;
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(!exists(name(1), ".db"), "and turns out to be longer is looked at anew, and goes");
+	finish();
+}
+
 static void
 test_apart(void)
 {
@@ -498,6 +516,7 @@ main(void)
 	test_remove();
 	test_from_the_future();
 	test_ask_once_more();
+	test_other_end();
 	test_apart();
 	test_unborn();
 	test_damage();
