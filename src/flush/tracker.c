@@ -102,17 +102,19 @@ tracker_connected(struct tracker *t, bool yes)
 	t->epoch += yes;
 }
 
-/* Born before progress rows may have been pruned: then a missing row does not
- * say that nothing was loaded. */
+/* Its first row came before progress rows may have been pruned: then a missing one does
+ * not say that nothing was loaded. A writer that is idle for long has none. */
 static bool
-is_stray(const struct tracker *t, const struct seg *s)
+is_stray(struct tracker *t, struct seg *s)
 {
-	int64_t kept = sink_progress_kept_ms(t->conf), born_ms = 0;
-	int i;
+	int64_t kept = sink_progress_kept_ms(t->conf), before = clock_us() - kept * 1000, first = CLOCK_UNSET;
+	bool seen;
 
-	for (i = 0; i < 6; i++)		/* UUIDv7: milliseconds since 1970 */
-		born_ms = born_ms << 8 | s->d.uuid.b[i];
-	return kept > 0 && !s->known && clock_us() / 1000 - born_ms > kept;
+	if (kept == 0 || s->known || uuid_time(s->d.uuid) >= before)
+		return false;
+	seen = tracker_open(t, s) && segment_oldest(s->reader, 0, &first) == ERR_OK;
+	segment_close(&s->reader);	/* there may be many */
+	return !seen || (first != CLOCK_UNSET && first < before);
 }
 
 static void

@@ -98,8 +98,8 @@ enum err sink_null_open(struct sink **) MUST_CHECK;
 
 /*
  * How long progress rows are kept after their last change, in milliseconds; 0: for
- * ever. A segment born longer ago than this that has no progress row is not new:
- * its row may have been pruned.
+ * ever. A segment whose first row came longer ago than this and that has no progress
+ * row is not new: its row may have been pruned.
  */
 int64_t sink_progress_kept_ms(const struct conf *);
 

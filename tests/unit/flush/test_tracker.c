@@ -30,18 +30,27 @@ name(uint8_t n)
 	return (struct uuid){ { 0x01, 0x93, 0x4b, 0x1e, 0, 0, 0x70, 0, 0x80, [15] = n } };
 }
 
-/* A segment of ROWS rows; live: the caller closes it. */
-static struct journal *
-segment(struct uuid u, bool live)
+static bool
+append(struct journal *j, int64_t first_at)
 {
 	static struct made_row made[ROWS];
 	struct row rows[ROWS];
+	size_t i;
+
+	make_rows(rows, made, ROWS, journal_segment(j).b[15] * 100);
+	for (i = 0; i < ROWS; i++)
+		rows[i].received_at = first_at + (int64_t)i;
+	return journal_append(j, rows, ROWS) == ERR_OK && journal_commit(j) == ERR_OK;
+}
+
+/* A segment of ROWS rows, of the time of its name; live: the caller closes it. */
+static struct journal *
+segment(struct uuid u, bool live)
+{
 	struct journal *j = NULL;
 	char errmsg[256];
 
-	make_rows(rows, made, ROWS, u.b[15] * 100);
-	if (journal_open(&j, dir, u, "node", errmsg) != ERR_OK || journal_append(j, rows, ROWS) != ERR_OK ||
-	    journal_commit(j) != ERR_OK) {
+	if (journal_open(&j, dir, u, "node", errmsg) != ERR_OK || !append(j, uuid_time(u))) {
 		printf("Bail out! %s\n", errmsg);
 		exit(1);
 	}
@@ -492,7 +501,18 @@ test_last_words(void)
 static void
 test_stray(void)
 {
+	struct journal *idle = NULL;
+	char errmsg[256];
+
 	start("1h", "30d");
+	ok(journal_open(&idle, dir, name(9), "node", errmsg) == ERR_OK, "a writer that was idle for long");
+	tracker_connected(&t, true);
+	turn();
+	turn();
+	ok(!t.errmsg[0] && !t.segs[0].stray, "is no reason for an alarm");
+	ok(append(idle, clock_us()), "when events come");
+	is_int((long long)turn(), 10, "they are shipped");
+	journal_close(&idle);
 	segment(name(1), false);	/* its name is of November 2024 */
 	segment((struct uuid){ { 0x7f, 0xff, 0xff, 0xff, 0, 0, 0x70, 0, 0x80 } }, false);
 	tracker_connected(&t, true);
