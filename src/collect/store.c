@@ -191,10 +191,11 @@ check_space(struct store *s)
 		s->conf->journal_cap_pct, s->conf->journal_floor_pct, s->conf->journal_floor_bytes,
 	};
 	struct dir_space space;
-	const char *missing = NULL;
+	const char *missing;
 
-	if (dir_space(s->conf->journal_dir, &space) == ERR_OK)
-		missing = dir_short(&space, &limits);
+	if (dir_space(s->conf->journal_dir, &space) != ERR_OK)
+		return;			/* what was known stands */
+	missing = dir_short(&space, &limits);
 	if (missing && !s->short_of)
 		log_warning("journal.full", "cause=\"%s\" free=%llu used=%llu answering=503", missing,
 		    (unsigned long long)space.free, (unsigned long long)space.used);

@@ -62,12 +62,13 @@ dir_list(const char *dir, struct dir_segment **out, size_t *n)
 	struct dirent *d;
 	struct uuid u;
 	DIR *dp = opendir(dir);
+	enum err e;
 
 	*out = NULL;
 	*n = 0;
 	if (!dp)
 		return errno == ENOENT ? ERR_DOWN : ERR_IO;
-	while ((d = readdir(dp))) {
+	while (errno = 0, (d = readdir(dp))) {
 		if (!segment_name(d->d_name, &u))
 			continue;
 		if (have == room) {
@@ -83,7 +84,12 @@ dir_list(const char *dir, struct dir_segment **out, size_t *n)
 		all[have] = (struct dir_segment){ .uuid = u };
 		measure(dir, &all[have++]);
 	}
+	e = errno == 0 ? ERR_OK : ERR_IO;
 	closedir(dp);
+	if (e != ERR_OK) {
+		free(all);
+		return e;
+	}
 	if (have > 0)
 		qsort(all, have, sizeof *all, by_name);
 	*out = all;

@@ -19,7 +19,8 @@ struct dir_segment {
 	int64_t changed_at;	/* newest mtime, microseconds since 1970 */
 };
 
-/* Lists the segments, oldest name first (a hint only). *out is the caller's to free(). */
+/* Lists the segments, oldest name first (a hint only). *out is the caller's to free().
+ * ERR_DOWN: no such directory; ERR_IO with errno: not all of it could be read. */
 enum err dir_list(const char *dir, struct dir_segment **out, size_t *n) MUST_CHECK;
 
 /*

@@ -1,5 +1,6 @@
 /* Space on the journal's volume, and what kind of volume it is. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,24 +10,26 @@
 #include "journal/dir.h"
 #include "journal/sqlite.h"
 
-static uint64_t
-used_bytes(const char *dir)
+static enum err
+used_bytes(const char *dir, uint64_t *sum)
 {
 	char path[SEGMENT_PATH];
 	struct stat st;
 	struct dirent *d;
-	uint64_t sum = 0;
 	DIR *dp = opendir(dir);
+	enum err e;
 
+	*sum = 0;
 	if (!dp)
-		return 0;
-	while ((d = readdir(dp)))
+		return ERR_IO;
+	while (errno = 0, (d = readdir(dp)))
 		if (d->d_name[0] != '.' &&
 		    snprintf(path, sizeof path, "%s/%s", dir, d->d_name) < (int)sizeof path &&
 		    stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			sum += (uint64_t)st.st_blocks * 512;
+			*sum += (uint64_t)st.st_blocks * 512;
+	e = errno == 0 ? ERR_OK : ERR_IO;
 	closedir(dp);
-	return sum;
+	return e;
 }
 
 enum err
@@ -40,8 +43,7 @@ dir_space(const char *dir, struct dir_space *s)
 	s->free = (uint64_t)v.f_bavail * v.f_frsize;
 	s->inodes = v.f_files;
 	s->inodes_free = v.f_favail;
-	s->used = used_bytes(dir);
-	return ERR_OK;
+	return used_bytes(dir, &s->used);
 }
 
 static uint64_t

@@ -6,6 +6,7 @@
  * The calls are interposed: this program's definitions come before libc's for
  * libsqlite3 and for the journal alike. (Method: SQLite's do_ioerr_test.)
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include "tools/rows.h"
 #include "tools/tap.h"
 
-enum call { PWRITE, WRITE, SYNC, TRUNCATE, OPEN };
+enum call { PWRITE, WRITE, SYNC, TRUNCATE, OPEN, OPENDIR, READDIR };
 static const char *const call_names[] = { "pwrite", "write", "sync", "ftruncate", "open" };
 
 static struct {
@@ -101,6 +102,18 @@ write(int fd, const void *p, size_t n)
 int plain_open(const char *, int, ...) __asm__("open");
 OPEN_AS(plain_open)
 OPEN_AS(open64)
+
+DIR *
+opendir(const char *path)
+{
+	return strikes(OPENDIR) ? NULL : REAL(opendir)(path);
+}
+
+struct dirent64 *
+readdir64(DIR *d)
+{
+	return strikes(READDIR) ? NULL : REAL(readdir64)(d);
+}
 
 static struct uuid_source ids;
 static char dir[256];
@@ -193,6 +206,26 @@ loop(enum call call, int error, bool for_ever)
 	is_int(acked, 5, "the untouched run acknowledges everything");
 }
 
+/* What cannot be read is neither empty nor at its end. */
+static void
+test_directory(void)
+{
+	static const enum call calls[] = { OPENDIR, READDIR };
+	struct dir_segment *list;
+	struct dir_space space;
+	size_t i, n;
+
+	for (i = 0; i < 2; i++) {
+		fault = (__typeof__(fault)){ .armed = true, .for_ever = true, .call = calls[i],
+			.left = (int)i, .error = EIO };
+		is_int(dir_list(dir, &list, &n), ERR_IO, "a directory that cannot be read is not listed");
+		free(list);
+		fault.left = (int)i;
+		is_int(dir_space(dir, &space), ERR_IO, "nor measured");
+		fault.armed = false;
+	}
+}
+
 /* A turn larger than SQLite's cache is still written at its end only (the tail check
  * counts on it), and not at all when that fails. */
 static void
@@ -247,6 +280,7 @@ main(void)
 			loop(faults[i].call, faults[i].error, true);
 	}
 	test_large_turn();
+	test_directory();
 	remove_dir(dir);
 	return done();
 }
