@@ -129,6 +129,16 @@ utf8_char(const unsigned char *p, size_t n)
 	return len;
 }
 
+bool
+utf8_all(const char *s)
+{
+	size_t n = strlen(s), len = 1;
+
+	for (; n > 0 && len > 0; n -= len, s += len)
+		len = utf8_char((const unsigned char *)s, n);
+	return len > 0;
+}
+
 /* How many bytes from the first on stand for themselves in a JSON string. */
 static size_t
 plain(const unsigned char *p, size_t n)

@@ -67,6 +67,8 @@ void buf_json(struct buf *, struct slice, size_t most);
 
 /* Length of the well-formed UTF-8 character (RFC 3629) at p, 1 to 4, or 0. */
 size_t utf8_char(const unsigned char *p, size_t n);
+/* Is all of it made of such characters? */
+bool utf8_all(const char *);
 
 static inline struct slice
 buf_slice(const struct buf *b)

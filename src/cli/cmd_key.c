@@ -104,10 +104,11 @@ append(const char *path, const char *line)
 	return close(fd) == 0 && good;
 }
 
+/* What forebayd takes (collect/keys.h), and JSON without escapes. */
 static bool
 is_word(const char *s)
 {
-	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#\"\\");
+	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#\"\\") && utf8_all(s);
 }
 
 static int

@@ -61,6 +61,13 @@ add(struct keys *k, const struct key *key)
 	return ERR_OK;
 }
 
+/* It becomes text in PostgreSQL, with every event that came by this key. */
+static bool
+is_name(const char *s)
+{
+	return strlen(s) <= NAME_MAX_BYTES && utf8_all(s);
+}
+
 static enum err
 parse_line(struct keys *k, char *line)
 {
@@ -75,8 +82,8 @@ parse_line(struct keys *k, char *line)
 	name = strtok_r(NULL, " \t", &save);
 	source = strtok_r(NULL, " \t", &save);
 	origins = strtok_r(NULL, " \t", &save);
-	if (!source || strtok_r(NULL, " \t", &save) || strlen(name) > NAME_MAX_BYTES ||
-	    strlen(source) > NAME_MAX_BYTES || strlen(digest) != 2 * SHA256_BYTES ||
+	if (!source || strtok_r(NULL, " \t", &save) || !is_name(name) || !is_name(source) ||
+	    strlen(digest) != 2 * SHA256_BYTES ||
 	    !parse_hex(digest, key.digest, SHA256_BYTES) || k->n == KEYS_MAX)
 		return ERR_INVALID;
 	key.name = strdup(name);
@@ -107,8 +114,8 @@ read_file(struct keys *k, FILE *f, char errmsg[256])
 	for (n = 1; e == ERR_OK && fgets(line, sizeof line, f); n++) {
 		e = strlen(line) < sizeof line - 1 ? parse_line(k, line) : ERR_INVALID;
 		if (e == ERR_INVALID)
-			snprintf(errmsg, 256, "%.180s:%d: expected DIGEST NAME SOURCE [ORIGINS]",
-			    k->path, n);
+			snprintf(errmsg, 256, "%.140s:%d: expected DIGEST NAME SOURCE [ORIGINS], NAME and SOURCE "
+			    "in UTF-8, of at most %d bytes", k->path, n, NAME_MAX_BYTES);
 	}
 	if (e == ERR_OK && ferror(f)) {
 		snprintf(errmsg, 256, "%.200s: %s", k->path, strerror(errno));

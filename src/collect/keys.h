@@ -7,7 +7,7 @@
  *
  * The key itself stands nowhere. Two lines with one source are two keys that both
  * work: rotation. Origins, when given, are the only ones a browser may send from.
- * Names and sources hold no white space and have at most 128 bytes.
+ * Names and sources are UTF-8 without white space, of at most 128 bytes.
  */
 #ifndef COLLECT_KEYS_H
 #define COLLECT_KEYS_H

@@ -23,7 +23,7 @@ page=$(forebay key new --name page --origins https://a.example,https://b.example
 json=$(forebay key new --json back 2>/dev/null)
 like "--json" "$json" "^\{\"key\":\"fbk_[^\"]*\",\"name\":\"back-[0-9-]*\",\"source\":\"back\"\}$"
 back=$(printf %s "$json" | cut -d '"' -f 4)
-for bad in '' 'two words' 'a#b' 'a"b' 'a\b'; do
+for bad in '' 'two words' 'a#b' 'a"b' 'a\b' "$(printf 'caf\351')"; do
 	rc=0
 	forebay key new "$bad" >/dev/null 2>&1 || rc=$?
 	is "no source: '$bad'" $rc 64

@@ -108,6 +108,8 @@ test_utf8(void)
 					}
 	is_int(wrong, 0, "every first two bytes, with third and fourth at the edges");
 	ok(utf8_char(p, 0) == 0, "nothing is no character");
+	ok(utf8_all("") && utf8_all("caf\303\251") && !utf8_all("caf\351") && !utf8_all("caf\303"),
+	    "a whole text, to its end");
 }
 
 static void
