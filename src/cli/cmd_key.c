@@ -162,6 +162,10 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 	    clock_day_text(clock_day(clock_us()), day));
 	if (w.name)
 		snprintf(name, sizeof name, "%s", w.name);
+	if (!is_word(name)) {
+		fprintf(stderr, "the key's name would be %s: too long; give it another with --name\n", name);
+		return EX_USAGE;
+	}
 	snprintf(line, sizeof line, "\n%s %s %s%s%s\n", digest, name, w.source,
 	    w.origins ? " " : "", w.origins ? w.origins : "");
 	if (!append(conf->collect_keys, line)) {

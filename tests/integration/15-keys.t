@@ -29,6 +29,9 @@ for bad in '' 'two words' 'a#b' 'a"b' 'a\b' "$(printf 'caf\351')"; do
 	is "no source: '$bad'" $rc 64
 done
 rc=0
+forebay key new "$(printf 'a%.0s' $(seq 120))" >/dev/null 2>&1 || rc=$?
+is "nor one of which no name can be made that forebayd takes" $rc 64
+rc=0
 forebay -o collect.keys= key new web >/dev/null 2>"$W/said" || rc=$?
 is "keys are off: exit 78" $rc 78
 like "and what to do" "$(cat "$W/said")" 'collect.keys is not set'
