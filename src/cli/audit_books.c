@@ -112,7 +112,7 @@ read_one(struct audit *a, struct uuid uuid, size_t n)
 		snprintf(b->node, sizeof b->node, "%s", a->conf->journal_node);
 	if (!b->node[0] && gethostname(b->node, sizeof b->node - 1) != 0)
 		snprintf(b->node, sizeof b->node, "unknown");
-	if (e == ERR_CORRUPT) {
+	if (e == ERR_CORRUPT || e == ERR_SETUP) {
 		audit_finding(a, "damaged", uuid_text(uuid, text), b->node, errmsg);
 		e = ERR_OK;
 	} else if (e != ERR_OK) {

@@ -208,6 +208,10 @@ complain(struct tracker *t)
 			    "no row in forebay.progress any more; if it was never loaded, type in psql: INSERT INTO "
 			    "forebay.progress (segment, node) VALUES ('%s', 'by hand'); else move its files away",
 			    text, text);
+		else if (s->foreign)
+			snprintf(t->errmsg, sizeof t->errmsg, "segment %s was written by a version with another "
+			    "format of the journal: let that version's forebay-flusher run until it is in PostgreSQL; "
+			    "it is kept as it is", text);
 		else if (s->damaged && !s->final)
 			snprintf(t->errmsg, sizeof t->errmsg, "segment %s is damaged and still being written: look "
 			    "at the disk, then type: systemctl restart forebay", text);

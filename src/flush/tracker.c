@@ -182,6 +182,7 @@ tracker_trouble(struct tracker *t, struct seg *s, enum err e, const char *why)
 	} else if (e != ERR_DOWN) {
 		log_limited(LOG_WARNING, "flush.read", "segment=%s %s: %s", text, err_name(e), why);
 	}
+	s->foreign = e == ERR_SETUP;
 	if (e == ERR_IO)
 		snprintf(t->unreadable, sizeof t->unreadable, "%s", why);
 	segment_close(&s->reader);	/* last: the words may be its own */

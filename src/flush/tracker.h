@@ -23,6 +23,7 @@ struct seg {
 	unsigned epoch;			/* connection in which progress was read */
 	bool known;			/* it has a progress row */
 	bool final, damaged, tail_damaged, stray;
+	bool foreign;			/* of another format: it waits for a person */
 	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
 	int64_t ahead;			/* in a batch that is not committed yet; progress at least */
 	int64_t last_seq;		/* as last read; exact once final */

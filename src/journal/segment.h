@@ -17,8 +17,9 @@
 struct segment;
 
 /*
- * Opens dir/<uuid>.db read-only; only for segments that are born (dir.h). ERR_CORRUPT: not a segment of this format or
- * damaged; ERR_DOWN: gone; ERR_BUSY, ERR_IO, ERR_NOMEM: try again.
+ * Opens dir/<uuid>.db read-only; only for segments that are born (dir.h). ERR_CORRUPT:
+ * damaged, or not of this name; ERR_SETUP: of another format; ERR_DOWN: gone; ERR_BUSY,
+ * ERR_IO, ERR_NOMEM: try again.
  */
 enum err segment_open(struct segment **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
 void segment_close(struct segment **);

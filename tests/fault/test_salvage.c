@@ -170,7 +170,7 @@ noticed_or_whole(struct uuid u)
 		e = segment_read(s, 0, count, &rows);
 		segment_close(&s);
 	}
-	return e == ERR_CORRUPT || (e == ERR_OK && rows >= ROWS - 5);
+	return e == ERR_CORRUPT || e == ERR_SETUP || (e == ERR_OK && rows >= ROWS - 5);
 }
 
 static void

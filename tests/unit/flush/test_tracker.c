@@ -307,6 +307,29 @@ test_other_end(void)
 }
 
 static void
+test_foreign(void)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT], bytes[65536], *at;
+	ssize_t n;
+	int fd, i;
+
+	start("1h", "0");
+	segment(name(1), false);
+	snprintf(path, sizeof path, "%s/%s.db", dir, uuid_text(name(1), text));
+	fd = open(path, O_RDWR);
+	n = pread(fd, bytes, sizeof bytes, 0);
+	at = n > 0 ? memmem(bytes, (size_t)n, "format1", 7) : NULL;
+	ok(at && pwrite(fd, "2", 1, at + 6 - bytes) == 1, "a segment of another version's format");
+	close(fd);
+	tracker_connected(&t, true);
+	for (i = 0; i < 3; i++)
+		is_int((long long)turn(), 0, "is not shipped");
+	ok(exists(name(1), ".db") && exists(name(1), ".lock"), "nor taken for damage: it waits where it is");
+	ok(strstr(t.errmsg, "another format") && strstr(t.errmsg, text), "with an alarm that names it");
+	finish();
+}
+
+static void
 test_apart(void)
 {
 	start("0", "0");
