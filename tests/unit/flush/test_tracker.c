@@ -565,6 +565,7 @@ main(void)
 	test_damage();
 	test_rows_lost();
 	test_last_words();		/* before others use up what may be logged */
+	test_foreign();
 	test_many();
 	test_hindered();
 	test_stray();
