@@ -94,7 +94,7 @@ read_one(struct audit *a, struct uuid uuid, size_t n)
 	char text[UUID_TEXT], errmsg[256] = "";
 	struct segment *s;
 	int64_t last = 0;
-	enum err e = segment_open(&s, a->conf->journal_dir, uuid, errmsg);
+	enum err e = segment_look(&s, a->conf->journal_dir, uuid, errmsg);
 
 	if (e == ERR_DOWN)		/* loaded and removed meanwhile */
 		return ERR_OK;

@@ -121,7 +121,7 @@ read_fingerprints(const struct audit *a, const struct book *b, struct gaps *g)
 	char errmsg[256];
 	enum err e;
 
-	if (b->journal < 0 || segment_open(&s, a->conf->journal_dir, b->segment, errmsg) != ERR_OK)
+	if (b->journal < 0 || segment_look(&s, a->conf->journal_dir, b->segment, errmsg) != ERR_OK)
 		return ERR_OK;
 	e = segment_read(s, g->seqs[0] - 1, take_fingerprint, &w);
 	segment_close(&s);

@@ -81,7 +81,7 @@ show_after(struct tail *t, struct uuid segment, int64_t *seq, int64_t from_at, b
 	char errmsg[256];
 	struct segment *s;
 
-	if (segment_open(&s, t->conf->journal_dir, segment, errmsg) != ERR_OK)
+	if (segment_look(&s, t->conf->journal_dir, segment, errmsg) != ERR_OK)
 		return false;		/* it has gone, or is busy: the next look tells */
 	t->segment = segment;
 	t->seq = *seq;
@@ -260,7 +260,7 @@ mark(struct tail *t)
 	for (i = 0; e == ERR_OK && i < t->n; i++) {
 		t->list[i].from_at = now;
 		if (t->list[i].changed_at < now - RECENT_US ||
-		    segment_open(&s, t->conf->journal_dir, t->list[i].segment, errmsg) != ERR_OK)
+		    segment_look(&s, t->conf->journal_dir, t->list[i].segment, errmsg) != ERR_OK)
 			continue;
 		t->list[i].from_at = INT64_MIN;
 		e = segment_last_seq(s, &t->list[i].seq);

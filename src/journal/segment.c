@@ -91,8 +91,8 @@ prepare(struct segment *s)
 	return rc == SQLITE_OK ? ERR_OK : fail(s, rc, "prepare");
 }
 
-enum err
-segment_open(struct segment **out, const char *dir, struct uuid uuid, char errmsg[256])
+static enum err
+open_as(struct segment **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
 {
 	struct segment *s = calloc(1, sizeof *s);
 	enum err e;
@@ -102,7 +102,10 @@ segment_open(struct segment **out, const char *dir, struct uuid uuid, char errms
 	if (!s)
 		return ERR_NOMEM;
 	buf_init(&s->context_text, CONTEXT_MAX);
-	e = sqlite_open_segment(&s->db, dir, uuid, false, s->errmsg);
+	e = sqlite_open_segment(&s->db, dir, uuid, untouched, s->errmsg);
+	/* an index in memory is made for each transaction: let there be one */
+	if (e == ERR_OK && untouched)
+		e = fail(s, sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL), "begin");
 	if (e == ERR_OK)
 		e = check_meta(s, uuid);
 	if (e == ERR_OK)
@@ -113,6 +116,18 @@ segment_open(struct segment **out, const char *dir, struct uuid uuid, char errms
 	}
 	*out = s;
 	return e;
+}
+
+enum err
+segment_open(struct segment **out, const char *dir, struct uuid uuid, char errmsg[256])
+{
+	return open_as(out, dir, uuid, false, errmsg);
+}
+
+enum err
+segment_look(struct segment **out, const char *dir, struct uuid uuid, char errmsg[256])
+{
+	return open_as(out, dir, uuid, true, errmsg);
 }
 
 void

@@ -22,6 +22,9 @@ struct segment;
  * ERR_IO, ERR_NOMEM: try again.
  */
 enum err segment_open(struct segment **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
+/* The same for a short look by another than the flusher: it touches no file, and sees
+ * what was committed before its first read. */
+enum err segment_look(struct segment **, const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
 void segment_close(struct segment **);
 
 /* Largest seq, 0 when empty. */

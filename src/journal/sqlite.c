@@ -107,6 +107,16 @@ uri_of(char out[3 * SEGMENT_PATH + 32], const char *path)
 	snprintf(out + n, 32, "?readonly_shm=1");
 }
 
+/* SQLite replaces only by memory what is there. */
+static bool
+has_index(const char *dir, struct uuid uuid)
+{
+	char path[SEGMENT_PATH];
+	struct stat st;
+
+	return segment_path(path, dir, uuid, ".db-shm") == ERR_OK && stat(path, &st) == 0;
+}
+
 enum err
 sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
 {
@@ -128,7 +138,7 @@ sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untou
 	}
 	if (e != ERR_OK)
 		return e;
-	if (!untouched)
+	if (!untouched || !has_index(dir, uuid))
 		return sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg);
 	uri_of(uri, path);
 	return sqlite_open(out, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, errmsg);

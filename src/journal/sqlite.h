@@ -28,7 +28,7 @@ enum err sqlite_err(int rc);
 enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
 /* Opens a born segment read-only. ERR_DOWN: it is gone; ERR_CORRUPT: its file is empty.
  * Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
- * writer next door then waits for; untouched: it is made in memory. */
+ * writer next door then waits for; untouched: it is made in memory, unless none is there. */
 enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, bool untouched,
 			     char errmsg[256]) MUST_CHECK;
 void sqlite_explain(sqlite3 *, const char *what, char errmsg[256]);

@@ -17,6 +17,13 @@ as "$TOOLS/journal_fill" "$J" 3000 1000 60 || bail "journal_fill"
 bad=$(printf '{"a":"\\u0000"}\n{"n":1}\n{"n":2}\n' | journal_tool plant "$J")
 is "pending rows are counted" "$(audit --json | grep total)" \
 	'{"total":"total","segments":4,"rows":3003,"loaded":0,"duplicates":0,"quarantined":0,"rejected":0,"pending":3003}'
+files() { find "$J" -type f -printf '%P %i %s %T@\n' | sort; }
+files >"$W/files"
+audit >/dev/null
+forebay tail >/dev/null
+is "looking touches no file" "$(files | diff "$W/files" -)" ""
+rm "$J"/*-shm			# as in a copy
+is "files that SQLite makes anew may be missing" "$(forebay query 'select count(*) from event')" 3003
 flusher
 ok "everything is flushed" wait_drained 30
 is "and then clean" "$(audit --json | grep total)" \
