@@ -27,7 +27,10 @@ work(void *arg)
 	uint64_t n;
 
 	while (read(l->go, &n, sizeof n) == sizeof n && !told_to_quit(l)) {
-		l->err = ship(&l->ship, l->sink, &l->batch, &l->shipped);
+		if (l->job == LANE_CONNECT)
+			l->err = l->sink->ops->connect(l->sink);
+		else
+			l->err = ship(&l->ship, l->sink, &l->batch, &l->shipped);
 		__atomic_store_n(&l->at_work, false, __ATOMIC_RELEASE);
 		ring(l->done);
 	}
@@ -64,9 +67,10 @@ lane_close(struct lane *l)
 }
 
 void
-lane_send(struct lane *l)
+lane_send(struct lane *l, enum lane_job job)
 {
 	l->state = LANE_BUSY;
+	l->job = job;
 	l->shipped = (struct shipped){ 0 };
 	l->sent_ms = clock_mono_ms();
 	l->tick = l->sink->tick;

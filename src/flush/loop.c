@@ -154,39 +154,24 @@ settle(void)
 	tracker_rewind(&g.tracker);
 }
 
+/* Without the first one there is no progress to go on from; without another one the
+ * others go on. */
 static void
-connect_first(void)
+came_of_connecting(struct lane *l)
 {
-	struct lane *l = &g.lanes[0];
-	enum err e = l->sink->ops->connect(l->sink);
-
-	if (e != ERR_OK) {
-		failed(e, l->sink->errmsg);
-		return;
+	l->connected = l->err == ERR_OK;
+	stat_add(g.stat, STAT_flush_connects_total, l->connected);
+	if (l == g.lanes && l->connected) {
+		CRASH_POINT("connected");
+		g.connected = true;
+		tracker_connected(&g.tracker, true);
+		log_info("flush.connected", "connection=%u", g.tracker.epoch);
+	} else if (l == g.lanes) {
+		failed(l->err, l->sink->errmsg);
+	} else if (!l->connected) {
+		l->next_try = clock_mono_ms() + LANE_AGAIN_MS;
+		log_limited(LOG_WARNING, "flush.lane", "one connection fewer: %s", l->sink->errmsg);
 	}
-	CRASH_POINT("connected");
-	g.connected = l->connected = true;
-	stat_add(g.stat, STAT_flush_connects_total, 1);
-	tracker_connected(&g.tracker, true);
-	log_info("flush.connected", "connection=%u", g.tracker.epoch);
-}
-
-/* Without it the others go on. */
-static bool
-connect_further(struct lane *l)
-{
-	if (l->connected)
-		return true;
-	if (clock_mono_ms() < l->next_try)
-		return false;
-	l->connected = l->sink->ops->connect(l->sink) == ERR_OK;
-	if (l->connected) {
-		stat_add(g.stat, STAT_flush_connects_total, 1);
-		return true;
-	}
-	l->next_try = clock_mono_ms() + LANE_AGAIN_MS;
-	log_limited(LOG_WARNING, "flush.lane", "one connection fewer: %s", l->sink->errmsg);
-	return false;
 }
 
 /* Rows do not wait for it: what is refused is tried again later, and the second time it
@@ -224,32 +209,36 @@ count(const struct shipped *s)
 	stat_add(g.stat, STAT_flush_attempts_failed_total, s->failed);
 }
 
-/* What has come of the batches that were on their way. */
+static void
+came_of_shipping(struct lane *l)
+{
+	CRASH_POINT("shipped");
+	tracker_loaded(&g.tracker, &l->batch, l->shipped.rows);
+	count(&l->shipped);
+	log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld lane=%zu %s",
+	    l->batch.n, l->shipped.rows, (unsigned long long)l->shipped.duplicates,
+	    (long long)(clock_mono_ms() - l->sent_ms), (size_t)(l - g.lanes), err_name(l->err));
+	batch_clear(&l->batch);
+	if (l->err == ERR_OK) {
+		went_well();
+	} else {
+		if (l->shipped.rows > 0)	/* pauses grow where nothing moves */
+			g.failures = 0;
+		failed(l->err, l->ship.errmsg);
+	}
+	if (l->full)			/* the rest is due */
+		g.next_flush = clock_mono_ms();
+}
+
+/* What has come of the jobs that were on their way. */
 static void
 land(void)
 {
 	struct lane *l;
 
-	FOR_LANES(l) {
-		if (!lane_landed(l))
-			continue;
-		CRASH_POINT("shipped");
-		tracker_loaded(&g.tracker, &l->batch, l->shipped.rows);
-		count(&l->shipped);
-		log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld lane=%zu %s",
-		    l->batch.n, l->shipped.rows, (unsigned long long)l->shipped.duplicates,
-		    (long long)(clock_mono_ms() - l->sent_ms), (size_t)(l - g.lanes), err_name(l->err));
-		batch_clear(&l->batch);
-		if (l->err == ERR_OK) {
-			went_well();
-		} else {
-			if (l->shipped.rows > 0)	/* pauses grow where nothing moves */
-				g.failures = 0;
-			failed(l->err, l->ship.errmsg);
-		}
-		if (l->full)			/* the rest is due */
-			g.next_flush = clock_mono_ms();
-	}
+	FOR_LANES(l)
+		if (lane_landed(l))
+			(l->job == LANE_CONNECT ? came_of_connecting : came_of_shipping)(l);
 }
 
 /* A batch for each lane that has none, as far as there are rows: of segments that no
@@ -262,8 +251,11 @@ fill(void)
 	FOR_LANES(l) {
 		if (l->state != LANE_IDLE)
 			continue;
-		if (l != g.lanes && !connect_further(l))
+		if (!l->connected) {
+			if (clock_mono_ms() >= l->next_try)
+				lane_send(l, LANE_CONNECT);
 			continue;
+		}
 		l->full = tracker_collect(&g.tracker, &l->batch, false);
 		if (l->batch.n == 0)
 			l->full = tracker_collect(&g.tracker, &l->batch, true);
@@ -282,7 +274,7 @@ send(void)
 
 	FOR_LANES(l)
 		if (l->state == LANE_FILLED && tracker_is_next(&g.tracker, &l->batch))
-			lane_send(l);
+			lane_send(l, LANE_SHIP);
 }
 
 static void
@@ -363,10 +355,8 @@ next_event(void)
 {
 	int64_t when = g.next_house;
 
-	if (g.halted)			/* until the last lane has landed */
-		when = lane_in(LANE_BUSY) ? when : 0;
-	else if (!g.connected)
-		when = g.next_try;
+	if (g.halted || !g.connected)	/* until the last lane has landed */
+		when = lane_in(LANE_BUSY) ? when : g.halted ? 0 : g.next_try;
 	else if (lane_in(LANE_IDLE))
 		when = g.next_flush > g.next_try ? g.next_flush : g.next_try;
 	if (g.life.stopping && g.life.stop_by < when)
@@ -389,8 +379,8 @@ loop_run(void)
 		look_around();
 		if (life_tick(&g.life) || finished())
 			break;
-		if (!g.halted && !g.connected && clock_mono_ms() >= g.next_try)
-			connect_first();
+		if (!g.halted && !g.connected && !lane_in(LANE_BUSY) && clock_mono_ms() >= g.next_try)
+			lane_send(g.lanes, LANE_CONNECT);
 		if (!g.halted && g.connected)
 			maintain();
 		if (!g.halted && g.connected && !g.life.hang_up && clock_mono_ms() >= g.next_try)

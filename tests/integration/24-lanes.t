@@ -56,4 +56,24 @@ ok "one connection is enough" wait_drained 90
 ok "and it says that it is one" grep -q 'flush.lane one connection fewer' "$W/log/flush.log"
 since_start() { awk '/flush.start/ { n = 0 } /flush.wait|flush.alarm/ { n++ } END { print n + 0 }' "$W/log/flush.log"; }
 is "that is no failure" "$(since_start)" 0
+ok "it stops" stop flush
+
+# a further connection that hangs is waited for by nobody
+sql "ALTER ROLE flusher CONNECTION LIMIT -1"
+lines() { wc -l <"$W/log/flush.log"; }
+loaded() { forebay stats --json | sed 's/.*"flush_rows_loaded_total":\([0-9]*\).*/\1/'; }
+before=$(lines) loaded=$(loaded)
+flusher -o flush.connections=2 -o flush.batch_rows=500
+connected() { tail -n "+$((before + 1))" "$W/log/flush.log" | grep -q flush.connected; }
+ok "a flusher with one connection" wait_until 10 connected
+postmaster=$(head -n 1 "$W/pg/postmaster.pid")
+kill -STOP "$postmaster"	# who is connected is served, nobody else
+for i in 1 2 3; do
+	awk -v n=$i 'BEGIN { for (i = 1; i <= 1000; i++) print "{\"lane\":" n ",\"n\":" i "}" }' | journal_tool plant "$J" >/dev/null
+done
+all() { [ "$(loaded)" = $((loaded + 3000)) ]; }
+start=$(now_ms)
+ok "loads all rows" wait_until 20 all
+ok "without waiting for the second: $(($(now_ms) - start)) ms" test $(($(now_ms) - start)) -lt 3500
+kill -CONT "$postmaster"
 done_testing
