@@ -1,7 +1,7 @@
 /*
  * One list of errors for the whole project, and the class that every caller
  * decides by. The text of a cause stays on the handle that failed
- * (journal_errmsg(), sink_errmsg()); libraries never log and never exit.
+ * (journal_errmsg(), struct sink's errmsg); libraries never log and never exit.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

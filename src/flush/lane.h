@@ -33,7 +33,7 @@ struct lane {
 /* Takes over the sink, in errors too. `done` is an eventfd that is written when a job
  * has landed. ERR_NOMEM: no memory, no thread. Signals have to be blocked before. */
 enum err lane_open(struct lane *, struct sink *, const struct conf *, struct ship_cap *, int done) MUST_CHECK;
-/* Waits for a job on its way, which gives up within a second. */
+/* Waits for a job on its way, which gives up at the next tick() of the sink. */
 void lane_close(struct lane *);
 
 /* Connects, or ships the batch. */

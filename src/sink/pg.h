@@ -38,17 +38,16 @@ struct param { const char *p; int n; bool binary; };
 
 /* Keeps the message and returns e. */
 enum err pg_fail(struct pg *, enum err e, const char *fmt, ...) PRINTF(3, 4);
-/* Waits for the socket; `deadline` by clock_mono_ms(). */
+/* Waits for the socket, with a tick() first; `deadline` by clock_mono_ms(). */
 enum err pg_wait(struct pg *, short events, int64_t deadline) MUST_CHECK;
 /*
  * Sends one statement and waits for its result. *res (may be NULL when not wanted)
- * is the caller's to PQclear(), also NULL on error. Errors by SQLSTATE: pg_class().
+ * is the caller's to PQclear(), also NULL on error. By SQLSTATE, what passes by itself
+ * is ERR_DOWN, and what somebody has to mend ERR_SETUP.
  */
 enum err pg_query(struct pg *, PGresult **res, const char *sql, const struct param *, int n) MUST_CHECK;
 /* The same without parameters; several statements may stand in sql. */
 enum err pg_exec(struct pg *, const char *sql) MUST_CHECK;
-/* The error a result carries, with message and SQLSTATE kept. */
-enum err pg_result_err(struct pg *, const PGresult *, const char *what);
 /* COMMIT: its tag is COMMIT and no warning came with it, else ERR_DOWN. */
 enum err pg_commit(struct pg *) MUST_CHECK;
 enum err pg_rollback(struct pg *) MUST_CHECK;

@@ -8,8 +8,10 @@
  * and read progress again before the next attempt.
  *
  * After ERR_BUSY, ERR_INVALID and ERR_FULL the connection goes on; after every other
- * error connect() comes next. Nothing here waits for ever; while it waits it calls
- * tick() several times a second. A sink is one thread's at a time.
+ * error connect() comes next. Nothing here waits for ever. tick() is called before each
+ * wait for the other side, and several times a second in it, but where libpq itself waits
+ * when it connects: for the name service, and for the next of several hosts, there
+ * connect_timeout for each. A sink is one thread's at a time.
  */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -85,7 +87,8 @@ struct sink_ops {
 
 struct sink {
 	const struct sink_ops *ops;
-	char errmsg[1024];		/* of the last call that failed; no event data, no secrets */
+	char errmsg[1024];		/* of the last call that failed; no secrets, and no event data
+					 * but what a trigger on forebay.event puts into its message */
 	bool (*tick)(void *arg);	/* true: stop waiting, as if the other side were gone */
 	void *arg;			/* its own */
 };

@@ -38,6 +38,8 @@ pg_wait(struct pg *p, short events, int64_t deadline)
 	if (fd.fd < 0)
 		return pg_fail(p, ERR_DOWN, "the connection to PostgreSQL is closed");
 	for (;;) {
+		if (p->base.tick && p->base.tick(p->base.arg))
+			return pg_fail(p, ERR_DOWN, "stopped while waiting for PostgreSQL");
 		left = deadline - clock_mono_ms();
 		if (left <= 0)
 			return pg_fail(p, ERR_DOWN, "PostgreSQL did not answer in time to: %.40s", p->doing);
@@ -46,8 +48,6 @@ pg_wait(struct pg *p, short events, int64_t deadline)
 			return ERR_OK;
 		if (rc < 0 && errno != EINTR)
 			return pg_fail(p, ERR_IO, "poll: %s", strerror(errno));
-		if (p->base.tick && p->base.tick(p->base.arg))
-			return pg_fail(p, ERR_DOWN, "stopped while waiting for PostgreSQL");
 	}
 }
 
@@ -172,8 +172,9 @@ advise(const struct pg *p, char *out, size_t n)
 		snprintf(out, n, "; make room on PostgreSQL's volume");
 }
 
-enum err
-pg_result_err(struct pg *p, const PGresult *res, const char *what)
+/* The error a result carries, with message and SQLSTATE kept. */
+static enum err
+result_err(struct pg *p, const PGresult *res, const char *what)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -231,7 +232,7 @@ checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
 		return e;
 	status = PQresultStatus(res);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != also)
-		e = pg_result_err(p, res, verb(sql, what));
+		e = result_err(p, res, verb(sql, what));
 	if (e == ERR_OK && out)
 		*out = res;
 	else
@@ -349,7 +350,7 @@ pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
 		*count = strtoull(PQcmdTuples(res), NULL, 10);
 	} else {
 		*row = context_row(res);
-		e = pg_result_err(p, res, "COPY");
+		e = result_err(p, res, "COPY");
 	}
 	PQclear(res);
 	return e;

@@ -371,10 +371,37 @@ test_lost(void)
 	ok(p.known && p.last_seq == 5, "is where it should be");
 }
 
+static bool
+stop(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* Told to stop, it does not begin another wait, however fast the other side answers. */
+static void
+test_told_to_stop(void)
+{
+	reconnect();
+	begin();
+	part(40, 1, 1, false);
+	sink->tick = stop;
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_DOWN, "told to stop it stops, although nothing takes long");
+	sink->tick = NULL;
+	reconnect();
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_OK, "and goes on when it is not");
+}
+
 static void
 test_maintain(void)
 {
-	is_err(sink->ops->maintain(sink), ERR_OK, "maintenance");
+	enum err e;
+	int pieces = 0;
+
+	while ((e = sink->ops->maintain(sink)) == ERR_BUSY && pieces < 100)
+		pieces++;
+	is_err(e, ERR_OK, "maintenance comes to an end");
+	ok(pieces > 0, "and says when there is more to drop");
 	is_sql("SELECT count(*) FROM generate_series(0, 3) n WHERE to_regclass('forebay.event_' ||"
 	    " to_char((now() AT TIME ZONE 'UTC')::date + n, 'YYYYMMDD')) IS NOT NULL", "4", "makes days ahead");
 	is_sql("SELECT count(*) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE"
@@ -416,6 +443,7 @@ main(int argc, char **argv)
 	test_partition();
 	test_midnight();
 	test_lost();
+	test_told_to_stop();
 	is_sql("SELECT count(*) FROM forebay.progress WHERE last_seq <> loaded + duplicates + quarantined + rejected",
 	    "0", "the books balance");
 	sink->ops->close(&sink);
