@@ -127,16 +127,24 @@ after_midnight(const struct row *r)
 	return r->received_at - clock_day(r->received_at) * US_PER_DAY < US_PER_DAY / 24 && client_given(r);
 }
 
+/* A day's first moment as a parameter. */
+static struct param
+midnight(int64_t day, char out[CLOCK_TEXT + 16])
+{
+	char text[CLOCK_TEXT];
+
+	snprintf(out, CLOCK_TEXT + 16, "%s 00:00:00+00", clock_day_text(day, text));
+	return (struct param){ out, 0, false };
+}
+
 static enum err
 find_in_day(struct pg *p, int64_t day, const struct buf *ids, PGresult **res)
 {
-	char text[CLOCK_TEXT], since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
+	char since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
 
-	snprintf(since, sizeof since, "%s 00:00:00+00", clock_day_text(day, text));
-	snprintf(until, sizeof until, "%s 00:00:00+00", clock_day_text(day + 1, text));
 	return pg_query(p, res, "SELECT fingerprint FROM forebay.event WHERE fingerprint = ANY ($1::uuid[])"
 	    " AND received_at >= $2::timestamptz AND received_at < $3::timestamptz",
-	    (struct param[]){ { ids->p, (int)ids->n, true }, { since, 0, false }, { until, 0, false } }, 3);
+	    (struct param[]){ { ids->p, (int)ids->n, true }, midnight(day, since), midnight(day + 1, until) }, 3);
 }
 
 static int
@@ -225,20 +233,18 @@ yesterdays(struct pg *p, const struct sink_batch *b, uint8_t fate[])
 static enum err
 explain_missing(struct pg *p, int64_t day, uint8_t fate[], size_t n_rows)
 {
-	char text[CLOCK_TEXT], since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
+	char since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
 	PGresult *res = NULL;
 	enum err e;
 	size_t ord;
 	int i;
 
-	snprintf(since, sizeof since, "%s 00:00:00+00", clock_day_text(day, text));
-	snprintf(until, sizeof until, "%s 00:00:00+00", clock_day_text(day + 1, text));
 	e = pg_query(p, &res, "SELECT s.ord, e.seq IS NOT NULL FROM forebay_stage s"
 	    " LEFT JOIN forebay.event e ON e.fingerprint = s.fingerprint"
 	    " AND e.received_at >= $1::timestamptz AND e.received_at < $2::timestamptz"
 	    " WHERE s.received_at >= $1::timestamptz AND s.received_at < $2::timestamptz"
 	    " AND (e.segment, e.seq) IS DISTINCT FROM (s.segment, s.seq)",
-	    (struct param[]){ { since, 0, false }, { until, 0, false } }, 2);
+	    (struct param[]){ midnight(day, since), midnight(day + 1, until) }, 2);
 	for (i = 0; e == ERR_OK && i < PQntuples(res); i++) {
 		ord = strtoull(PQgetvalue(res, i, 0), NULL, 10);
 		if (ord < n_rows)
