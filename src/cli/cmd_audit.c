@@ -6,7 +6,6 @@
  * with the rows in PostgreSQL counted and the journal's read, one by one, checksums
  * and all. Only where the counts disagree are single rows asked for.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,10 +200,8 @@ audit(struct audit *a, const char *conninfo)
 	return a->findings == 0 ? EX_OK : 1;
 }
 
-static void
-usage(FILE *f)
-{
-	fputs("usage: forebay audit [--segments] [--json] [--conninfo CONNINFO]\n"
+static const char usage[] =
+    "usage: forebay audit [--segments] [--json] [--conninfo CONNINFO]\n"
 	    "Is every row accounted for, once? Reads this journal whole and counts the rows in\n"
 	    "PostgreSQL; names segment and seq of what is wrong:\n"
 	    "  hole     progress covers it but no table has it\n"
@@ -217,36 +214,20 @@ usage(FILE *f)
 	    "  --json      one JSON object a line: findings, segments, nodes, total\n"
 	    "Pending rows are those of this machine's journal.\n"
 	    "exit status: 0 clean; 1 findings; 64 usage; 66 no journal; 69 no PostgreSQL;\n"
-	    "75 could not be finished; 77 no right to read\n", f);
-}
+	    "75 could not be finished; 77 no right to read\n";
 
 int
 cmd_audit(const struct conf *conf, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "conninfo", required_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' },
-		{ "segments", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
-	};
 	struct audit a = { .conf = conf, .tty = isatty(STDERR_FILENO) };
 	const char *conninfo = NULL;
-	int opt;
+	const struct cmd_option options[] = {
+		{ "conninfo", 0, NULL, &conninfo }, { "json", 0, &a.json, NULL },
+		{ "segments", 0, &a.segments, NULL }, { NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 
-	optind = 0;			/* main() has used getopt before */
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == 'd') {
-			conninfo = optarg;
-		} else if (opt == 'j') {
-			a.json = true;
-		} else if (opt == 's') {
-			a.segments = true;
-		} else {
-			usage(opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? EX_OK : EX_USAGE;
-		}
-	}
-	if (optind != argc) {
-		usage(stderr);
-		return EX_USAGE;
-	}
-	return audit(&a, conninfo);
+	if (status >= 0)
+		return status;
+	return argc == 0 ? audit(&a, conninfo) : cmd_usage(usage);
 }

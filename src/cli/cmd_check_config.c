@@ -7,7 +7,7 @@
 #include "cli/cmd.h"
 
 static void
-show(const struct conf *conf)
+show_text(const struct conf *conf)
 {
 	const char *section = "";
 	char value[2100];
@@ -55,23 +55,36 @@ check_peer(const struct conf *conf)
 	return EX_CONFIG;
 }
 
+static const char usage[] =
+    "usage: forebay check-config [--show | --example] [--json]\n"
+    "Says whether the settings are good.\n"
+    "  --show     those in force, with defaults\n"
+    "  --json     the same as one JSON object\n"
+    "  --example  a file with every setting and its text\n"
+    "exit status: 0; 64 usage; 78 they are not, and what is wrong is on standard error\n";
+
 int
 cmd_check_config(const struct conf *conf, int argc, char **argv)
 {
-	bool json = argc == 3 && strcmp(argv[1], "--show") == 0 && strcmp(argv[2], "--json") == 0;
-	int status = check_peer(conf);
+	bool show = false, example = false, json = false;
+	const struct cmd_option options[] = {
+		{ "show", 0, &show, NULL }, { "example", 0, &example, NULL }, { "json", 0, &json, NULL },
+		{ NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 
+	if (status >= 0)
+		return status;
+	if (argc > 0 || example)	/* alone it has been served before: see main.c */
+		return cmd_usage(usage);
+	status = check_peer(conf);
 	if (status != EX_OK)
 		return status;
-	if (json || (argc == 2 && strcmp(argv[1], "--json") == 0))
+	if (json)
 		return show_json(conf);
-	if (argc == 2 && strcmp(argv[1], "--show") == 0) {
-		show(conf);
-	} else if (argc == 1) {
+	if (show)
+		show_text(conf);
+	else
 		puts("ok");
-	} else {
-		fputs("usage: forebay check-config [--show | --example] [--json]\n", stderr);
-		return EX_USAGE;
-	}
 	return EX_OK;
 }

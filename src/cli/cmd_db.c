@@ -1,7 +1,6 @@
 /*
  * forebay db migrate: makes or renews the schema in PostgreSQL.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +12,13 @@
 
 struct report { bool json, dry_run; unsigned present, changed; };
 
-static void
-usage(FILE *f)
-{
-	fprintf(f, "usage: forebay db migrate [--conninfo CONNINFO] [--dry-run] [--json]\n"
-	    "  --conninfo CONNINFO  connect so, as the database's owner or a superuser; default: flush.conninfo\n"
-	    "  --dry-run       say what would be applied\n"
-	    "  --json          one JSON object on standard output\n"
-	    "FOREBAY_SQL_DIR names another directory of migrations than " SQLDIR ".\n");
-}
+static const char usage[] =
+    "usage: forebay db migrate [--dry-run] [--json] [--conninfo CONNINFO]\n"
+    "Brings the schema in PostgreSQL up to this version.\n"
+    "  --conninfo CONNINFO  connect so, as the database's owner or a superuser; default: flush.conninfo\n"
+    "  --dry-run            say what would be applied\n"
+    "  --json               one JSON object on standard output\n"
+    "FOREBAY_SQL_DIR names another directory of migrations than " SQLDIR ".\n";
 
 static void
 tell(void *arg, const char *name, enum schema_state state)
@@ -69,37 +66,15 @@ migrate(const struct conf *conf, const char *dsn, struct report *r)
 int
 cmd_db(const struct conf *conf, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "conninfo", required_argument, NULL, 'd' }, { "dry-run", no_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
-	};
 	struct report r = { false, false, 0, 0 };
 	const char *dsn = NULL;
-	int opt;
+	const struct cmd_option options[] = {
+		{ "conninfo", 0, NULL, &dsn }, { "dry-run", 0, &r.dry_run, NULL }, { "json", 0, &r.json, NULL },
+		{ NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 
-	optind = 0;			/* main() has used getopt before */
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (opt) {
-		case 'd':
-			dsn = optarg;
-			break;
-		case 'n':
-			r.dry_run = true;
-			break;
-		case 'j':
-			r.json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return EX_OK;
-		default:
-			usage(stderr);
-			return EX_USAGE;
-		}
-	}
-	if (argc - optind != 1 || strcmp(argv[optind], "migrate") != 0) {
-		usage(stderr);
-		return EX_USAGE;
-	}
-	return migrate(conf, dsn, &r);
+	if (status >= 0)
+		return status;
+	return argc == 1 && strcmp(argv[0], "migrate") == 0 ? migrate(conf, dsn, &r) : cmd_usage(usage);
 }

@@ -111,35 +111,21 @@ is_word(const char *s)
 	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#\"\\") && utf8_all(s);
 }
 
-static int
-usage(void)
-{
-	fputs("usage: forebay key new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE\n", stderr);
-	return EX_USAGE;
-}
+static const char usage[] =
+    "usage: forebay key new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE\n"
+    "Makes a write key for a source, prints it once, and adds its digest to the file that\n"
+    "collect.keys names.\n"
+    "  --name NAME          what events that come by it have as key; default: SOURCE and the day\n"
+    "  --origins ORIGIN,... the only pages from which a browser may send by it\n"
+    "  --json               one JSON object: key, name, source\n"
+    "exit status: 0; 64 usage; 73 the file cannot be made; 77 no right to write it; 78 keys are off\n";
 
-struct wish { const char *source, *name, *origins; bool json; };
+struct wish { const char *source, *name, *origins; };
 
 static bool
-parse(int argc, char **argv, struct wish *w)
+is_good(const struct wish *w)
 {
-	int i;
-
-	if (argc < 3 || strcmp(argv[1], "new") != 0)
-		return false;
-	for (i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			w->json = true;
-		else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
-			w->name = argv[++i];
-		else if (strcmp(argv[i], "--origins") == 0 && i + 1 < argc)
-			w->origins = argv[++i];
-		else if (!w->source && argv[i][0] != '-')
-			w->source = argv[i];
-		else
-			return false;
-	}
-	return w->source && is_word(w->source) && (!w->name || is_word(w->name)) &&
+	return is_word(w->source) && (!w->name || is_word(w->name)) &&
 	    (!w->origins || (strlen(w->origins) < 1024 && !strpbrk(w->origins, " \t\r\n#")));
 }
 
@@ -147,10 +133,19 @@ int
 cmd_key(const struct conf *conf, int argc, char **argv)
 {
 	struct wish w = { .source = NULL };
+	bool json = false;
+	const struct cmd_option options[] = {
+		{ "json", 0, &json, NULL }, { "name", 0, NULL, &w.name }, { "origins", 0, NULL, &w.origins },
+		{ NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 	char key[64], digest[2 * SHA256_BYTES + 1], name[256], day[CLOCK_TEXT], line[2048];
 
-	if (!parse(argc, argv, &w))
-		return usage();
+	if (status >= 0)
+		return status;
+	w.source = argc == 2 ? argv[1] : "";
+	if (argc != 2 || strcmp(argv[0], "new") != 0 || !is_good(&w))
+		return cmd_usage(usage);
 	if (conf->collect_keys[0] == '\0') {
 		fputs("collect.keys is not set: keys are off; set it to a file, for example\n"
 		    "/etc/forebay/keys, and say this again\n", stderr);
@@ -172,7 +167,7 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 		fprintf(stderr, "%s: %s\n", conf->collect_keys, strerror(errno));
 		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
 	}
-	if (w.json)
+	if (json)
 		printf("{\"key\":\"%s\",\"name\":\"%s\",\"source\":\"%s\"}\n", key, name, w.source);
 	else
 		printf("%s\n", key);

@@ -154,21 +154,31 @@ salvage(struct salvage *s, const struct dir_segment *list, size_t n, bool json)
 	return e == ERR_OK && !whole ? 1 : err_exit(e);
 }
 
+static const char usage[] =
+    "usage: forebay salvage [--json]\n"
+    "Brings what can be read of segments that were set aside into the journal, but for what\n"
+    "PostgreSQL has; of each it says how many rows cannot be read, and whether there may have\n"
+    "been more. Its files go to aside/salvaged.\n"
+    "exit status: 0 nothing is missing; 1 rows are missing or may be; 64 usage; 69 no PostgreSQL;\n"
+    "75 try again\n";
+
 int
 cmd_salvage(const struct conf *conf, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	bool json = false;
+	const struct cmd_option options[] = { { "json", 0, &json, NULL }, { NULL, 0, NULL, NULL } };
 	struct salvage s = { .conf = conf };
 	struct dir_segment *list = NULL;
 	char errmsg[1024];
 	size_t n = 0;
-	int status = EX_OK;
+	int status = cmd_options(&argc, &argv, options, usage);
 	enum err e;
 
-	if (argc > 1 && !json) {
-		fputs("usage: forebay salvage [--json]\n", stderr);
-		return EX_USAGE;
-	}
+	if (status >= 0)
+		return status;
+	if (argc > 0)
+		return cmd_usage(usage);
+	status = EX_OK;
 	uuid_source_init(&s.ids);
 	snprintf(s.aside, sizeof s.aside, "%s/aside", conf->journal_dir);
 	e = dir_list(s.aside, &list, &n);

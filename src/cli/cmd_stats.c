@@ -314,32 +314,30 @@ print_cost(const struct conf *conf, bool json)
 	return EX_OK;
 }
 
-static void
-usage(FILE *f)
-{
-	fputs("usage: forebay stats [--cost] [--json]\n"
+static const char usage[] =
+    "usage: forebay stats [--cost] [--json]\n"
 	    "Rates of this second, events of the last minute by source and type, all counters of\n"
 	    "collector and flusher, and the journal's size. What waits for PostgreSQL is in flush\n"
 	    "pending_rows and pending_age_us.\n"
 	    "  --cost  instead: what the traffic since the collector's first start costs on AWS\n"
-	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n", f);
-}
+	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n";
 
 int
 cmd_stats(const struct conf *conf, int argc, char **argv)
 {
 	const struct timespec pause = { .tv_sec = SAMPLE_MS / 1000, .tv_nsec = SAMPLE_MS % 1000 * 1000000L };
-	bool cost = argc > 1 && strcmp(argv[1], "--cost") == 0;
-	bool json = argc == 2 + cost && strcmp(argv[1 + cost], "--json") == 0;
-	bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	bool cost = false, json = false;
+	const struct cmd_option options[] = {
+		{ "cost", 0, &cost, NULL }, { "json", 0, &json, NULL }, { NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 	struct report a, b;
-	int status;
 	enum err e;
 
-	if (help || (argc > 1 + cost && !json)) {
-		usage(help ? stdout : stderr);
-		return help ? EX_OK : EX_USAGE;
-	}
+	if (status >= 0)
+		return status;
+	if (argc > 0)
+		return cmd_usage(usage);
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status != EX_OK)
 		return status;

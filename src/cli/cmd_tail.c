@@ -1,7 +1,6 @@
 /*
  * forebay tail [-f]: the newest rows of the journal, and those that come.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,10 +288,8 @@ tail(struct tail *t, bool follow)
 	return err_exit(e);
 }
 
-static void
-usage(FILE *f)
-{
-	fputs("usage: forebay tail [-f] [-n LINES] [--type TYPE] [--source SOURCE] [--text TEXT]\n"
+static const char usage[] =
+    "usage: forebay tail [-f] [-n LINES] [--type TYPE] [--source SOURCE] [--text TEXT]\n"
 	    "                    [--rejected] [--json]\n"
 	    "The newest events of the journal, one a line: for people on a terminal, JSON (NDJSON)\n"
 	    "elsewhere.\n"
@@ -302,46 +299,41 @@ usage(FILE *f)
 	    "  --text TEXT      the payload holds these bytes\n"
 	    "  --rejected       what was refused at the door instead of events\n"
 	    "  --json           JSON on a terminal too\n"
-	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n", f);
+	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n";
+
+static bool
+read_lines(struct tail *t, const char *n)
+{
+	char *end;
+
+	t->lines = strtoul(n, &end, 10);
+	return t->lines <= LINES_MAX && end != n && *end == '\0' && *n != '-';
 }
 
-/* false: wrong usage */
-static bool
-read_options(struct tail *t, int argc, char **argv, bool *follow, bool *help)
+static int
+run(struct tail *t, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "type", required_argument, NULL, 't' }, { "source", required_argument, NULL, 's' },
-		{ "text", required_argument, NULL, 'x' }, { "rejected", no_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' }, { "follow", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	const char *lines = "10";
+	bool follow = false;
+	const struct cmd_option options[] = {
+		{ "follow", 'f', &follow, NULL }, { NULL, 'n', NULL, &lines }, { "type", 0, NULL, &t->type },
+		{ "source", 0, NULL, &t->source }, { "text", 0, NULL, &t->text },
+		{ "rejected", 0, &t->rejected, NULL }, { "json", 0, &t->json, NULL }, { NULL, 0, NULL, NULL },
 	};
-	const char *n = "10";
-	char *end;
-	int opt;
+	int status = cmd_options(&argc, &argv, options, usage);
 
-	optind = 0;			/* main() has used getopt before */
-	while ((opt = getopt_long(argc, argv, "fn:", options, NULL)) != -1) {
-		switch (opt) {
-		case 'f': *follow = true; break;
-		case 'n': n = optarg; break;
-		case 't': t->type = optarg; break;
-		case 's': t->source = optarg; break;
-		case 'x': t->text = optarg; break;
-		case 'r': t->rejected = true; break;
-		case 'j': t->json = true; break;
-		case 'h': *help = true; break;
-		default: return false;
-		}
-	}
-	t->lines = strtoul(n, &end, 10);
-	return optind == argc && t->lines <= LINES_MAX && end != n && *end == '\0' && *n != '-';
+	if (status >= 0)
+		return status;
+	if (argc > 0 || !read_lines(t, lines))
+		return cmd_usage(usage);
+	status = cmd_journal_readable(t->conf->journal_dir);
+	return status == EX_OK ? tail(t, follow) : status;
 }
 
 int
 cmd_tail(const struct conf *conf, int argc, char **argv)
 {
 	struct tail *t = calloc(1, sizeof *t);
-	bool follow = false, help = false;
 	struct winsize size;
 	int status;
 
@@ -352,17 +344,7 @@ cmd_tail(const struct conf *conf, int argc, char **argv)
 	if (!t->json && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		t->width = size.ws_col;
 	buf_init(&t->line, LINE_BYTES);
-	if (!read_options(t, argc, argv, &follow, &help)) {
-		usage(stderr);
-		status = EX_USAGE;
-	} else if (help) {
-		usage(stdout);
-		status = EX_OK;
-	} else {
-		status = cmd_journal_readable(conf->journal_dir);
-		if (status == EX_OK)
-			status = tail(t, follow);
-	}
+	status = run(t, argc, argv);
 	buf_fini(&t->line);
 	free(t->list);
 	free(t);

@@ -1,7 +1,6 @@
 /*
  * forebay where RECEIPT|ID: what became of it, from the journal and from PostgreSQL.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,10 +113,8 @@ find(struct search *s)
 	return print(s);
 }
 
-static void
-usage(FILE *f)
-{
-	fputs("usage: forebay where [--json] [--conninfo CONNINFO] RECEIPT|ID\n"
+static const char usage[] =
+    "usage: forebay where [--json] [--conninfo CONNINFO] RECEIPT|ID\n"
 	    "What became of the events of a receipt (SEGMENT:FIRST-LAST), or of those with an id:\n"
 	    "  journaled    in the journal, not in PostgreSQL yet\n"
 	    "  loaded       in forebay.event\n"
@@ -129,35 +126,22 @@ usage(FILE *f)
 	    "  unknown      neither here nor in PostgreSQL\n"
 	    "An id that is not in this journal is looked for in all of forebay.event, for a minute.\n"
 	    "exit status: 0 found; 1 something is unknown or missing; 64 usage; 66 no journal;\n"
-	    "69 PostgreSQL could not be asked (what the journal knows is printed); 77 no right to read\n", f);
-}
+	    "69 PostgreSQL could not be asked (what the journal knows is printed); 77 no right to read\n";
 
 int
 cmd_where(const struct conf *conf, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "conninfo", required_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
-	};
 	struct search s = { .conf = conf };
-	int opt, status;
+	const struct cmd_option options[] = {
+		{ "conninfo", 0, NULL, &s.conninfo }, { "json", 0, &s.json, NULL }, { NULL, 0, NULL, NULL },
+	};
+	int status = cmd_options(&argc, &argv, options, usage);
 
-	optind = 0;			/* main() has used getopt before */
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == 'd') {
-			s.conninfo = optarg;
-		} else if (opt == 'j') {
-			s.json = true;
-		} else {
-			usage(opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? EX_OK : EX_USAGE;
-		}
-	}
-	if (argc - optind != 1 || !*argv[optind]) {
-		usage(stderr);
-		return EX_USAGE;
-	}
-	s.what = argv[optind];
+	if (status >= 0)
+		return status;
+	if (argc != 1 || !*argv[0])
+		return cmd_usage(usage);
+	s.what = argv[0];
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status == EX_OK)
 		status = find(&s);

@@ -50,12 +50,15 @@ dollars alb "$(awk -v s="$(json '$.seconds')" -v r="$(json '$.requests')" -v b="
 dollars api_gateway_rest "$(awk -v r="$(json '$.requests')" \
 	'BEGIN { print r * (3.5 + .2 + .02 * .25 * 13.3334) / 1e6 }')"
 like "cost: for people" "$(stats --cost)" '^api_gateway_http +[0-9.]+ +[0-9.]+ +[0-9.]+  Instead'
+is "options in any order" "$(stats --json --cost | cut -c 1)$(stats --cost --json | cut -c 1)" '{{'
 stats --cost --bogus 2>/dev/null
 is "cost: wrong usage is 64" $? 64
 stats --bogus 2>/dev/null
 is "wrong usage is 64" $? 64
 
 verbs=$("$BIN/forebay" --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' | sort | tr '\n' ' ')
+is "each says more about itself" "$(for v in $verbs; do forebay "$v" --help || echo "$? from $v"; done |
+	sed -n 's/^usage: forebay \([a-z-]*\) .*/\1/p; /^[0-9]* from/p' | tr '\n' ' ')" "$verbs"
 is "the completion knows every verb" "$(bash -c '. "$1"; COMP_WORDS=(forebay ""); COMP_CWORD=1
 	_forebay; printf "%s\n" "${COMPREPLY[@]}"' - "$top_srcdir/conf/bash-completion/forebay" |
 	grep -v ^- | sort | tr '\n' ' ')" "$verbs"
