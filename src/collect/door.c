@@ -168,7 +168,7 @@ get_metrics(struct door *d, const struct request *q UNUSED, struct reply *reply)
 {
 	reply->status = 200;
 	reply->type = METRICS_TYPE;
-	metrics_write(&reply->body, d->conf);
+	metrics_write(&reply->body, d->conf, d->draining);
 }
 
 static const struct route {

@@ -71,12 +71,6 @@ fcgi_close(struct fcgi **fp)
 	*fp = NULL;
 }
 
-int
-fcgi_fd(const struct fcgi *f)
-{
-	return f->r.ipcFd;
-}
-
 enum fcgi_ready
 fcgi_look(struct fcgi *f)
 {

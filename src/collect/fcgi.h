@@ -50,7 +50,6 @@ enum err fcgi_init(void) MUST_CHECK;
 /* Takes over fd, a connected socket. NULL: out of memory, fd is closed. */
 struct fcgi *fcgi_open(int fd);
 void fcgi_close(struct fcgi **);	/* closes the connection, in mid-request too */
-int fcgi_fd(const struct fcgi *);
 
 /* What waits in the socket; see collect/record.h. GONE: the peer has closed.
  * BROKEN: it sends what is no request. */

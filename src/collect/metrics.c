@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/stat.h"
@@ -185,22 +184,13 @@ put_journal(struct buf *b, const struct conf *conf)
 	put_measure(b, MEASURE_size_bytes, (double)s.total);
 }
 
-static bool
-is_draining(const struct conf *conf)
-{
-	char path[1024];
-
-	snprintf(path, sizeof path, "%s/draining", conf->run_dir);
-	return access(path, F_OK) == 0;
-}
-
 void
-metrics_write(struct buf *b, const struct conf *conf)
+metrics_write(struct buf *b, const struct conf *conf, bool draining)
 {
 	put_head(b, measures[MEASURE_build_info].metric, "gauge", measures[MEASURE_build_info].doc);
 	buf_printf(b, "%s{version=\"%s\"} 1\n", measures[MEASURE_build_info].metric, PACKAGE_VERSION);
 	put_programs(b, conf);
-	put_measure(b, MEASURE_draining, is_draining(conf));
+	put_measure(b, MEASURE_draining, draining);
 	put_journal(b, conf);
 	put_measure(b, MEASURE_clock, (double)clock_us() / 1e6);
 }

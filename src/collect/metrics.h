@@ -15,6 +15,6 @@
  * worker may answer. A program that has not run since boot, and a directory that
  * cannot be read, are left out.
  */
-void metrics_write(struct buf *, const struct conf *);
+void metrics_write(struct buf *, const struct conf *, bool draining);
 
 #endif

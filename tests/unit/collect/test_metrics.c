@@ -12,12 +12,13 @@
 static char root[] = "/var/tmp/forebay-metrics-XXXXXX", journal[64];
 static struct conf *conf;
 static struct buf out;
+static bool draining;
 
 static const char *
 scrape(void)
 {
 	buf_reset(&out);
-	metrics_write(&out, conf);
+	metrics_write(&out, conf, draining);
 	buf_put(&out, "", 1);
 	return out.failed ? "(failed)" : out.p;
 }
@@ -116,7 +117,7 @@ test_journal(void)
 	touch(journal, "019375a1-0000-7000-8000-000000000001.lock");
 	touch(journal, "019375a1-0000-7000-8000-000000000002.lock");
 	touch(aside, "019375a1-0000-7000-8000-000000000003.lock");
-	touch(root, "draining");
+	draining = true;
 	has("forebay_journal_segments 2");
 	has("forebay_journal_aside_segments 1");
 	has("forebay_journal_bytes 0");
