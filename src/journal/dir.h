@@ -35,9 +35,10 @@ enum err dir_claim(const char *dir, struct uuid, int *lock_fd) MUST_CHECK;
  * in it was acknowledged: remove it without opening it. A live one is not to be
  * opened before it is born.
  *
- * Tail check of a claimed segment, before it is opened: more than one commit frame
- * with the WAL's salts past the end that SQLite will recover means that damage
- * hides acknowledged rows. ERR_CORRUPT then, with errmsg. ERR_IO: try again.
+ * Tail check of a claimed segment, before it is opened. ERR_CORRUPT, with errmsg: past
+ * the end that SQLite will recover lies what no crash can have left (wal.c), so damage
+ * hides acknowledged rows; or there is no WAL. ERR_IO, with errmsg: not all of it could
+ * be read, try again.
  */
 enum err dir_tail_check(const char *dir, struct uuid, char errmsg[256]) MUST_CHECK;
 

@@ -9,7 +9,7 @@
  *
  *   <uuid>.lock       made first (O_EXCL); its writer holds flock on it for life and
  *                     writes a line into it when the segment is complete (born)
- *   <uuid>.db         schema and meta; rows stay in the WAL until archiving
+ *   <uuid>.db         schema and meta
  *   <uuid>.db-wal     the rows
  *   <uuid>.db-shm     SQLite's index of the WAL, rebuilt when lost
  *
