@@ -95,6 +95,13 @@ frames_read(struct frames *w, off_t i)
 }
 
 bool
+frames_blank(const struct frames *w)
+{
+	/* the first byte is zero, and each is as the one before */
+	return w->frame[0] == 0 && memcmp(w->frame, w->frame + 1, sizeof w->frame - 1) == 0;
+}
+
+bool
 frames_follows(struct frames *w)
 {
 	add(w, w->frame, 8);

@@ -44,6 +44,8 @@ enum err frames_header(struct frames *) MUST_CHECK;
 /* Reads frame i, from 0 to n - 1. ERR_IO with errno: others may be readable still. */
 enum err frames_read(struct frames *, off_t i) MUST_CHECK;
 
+/* Is the frame that was read last all zeros: written ahead (ahead.h), or never written? */
+bool frames_blank(const struct frames *);
 /*
  * Has the frame that was read last the WAL's salts and a checksum that goes on from the
  * one before? Once for each frame, in their order; behind one that has not, a frame is

@@ -8,8 +8,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "journal/ahead.h"
 #include "journal/feed.h"
 #include "journal/sqlite.h"
+
+#define WAL_HEADER	32
+#define WAL_FRAME	(24 + 4096)
 
 struct journal {
 	sqlite3 *db;
@@ -20,7 +24,8 @@ struct journal {
 	struct uuid segment;
 	int lock_fd;
 	ino_t wal_inode;
-	uint64_t wal_bytes;
+	uint64_t wal_bytes;	/* of frames; the file has zeros behind them */
+	struct ahead ahead;
 	int64_t next_seq;	/* of the next row */
 	int64_t committed;	/* last seq that is durable */
 	bool in_turn;
@@ -154,6 +159,17 @@ prepare(struct journal *j)
 	return rc == SQLITE_OK ? ERR_OK : fail(j, sqlite_err(rc), "prepare");
 }
 
+/* Called by SQLite after each commit. */
+static int
+take_frames(void *arg, sqlite3 *db, const char *name, int frames)
+{
+	struct journal *j = arg;
+
+	(void)db, (void)name;
+	j->wal_bytes = WAL_HEADER + (uint64_t)frames * WAL_FRAME;
+	return SQLITE_OK;
+}
+
 /* Our programs have one thread, so SQLite needs no mutexes, and nobody asks how much
  * memory it has. Takes effect before its first use; later calls are refused. */
 static void
@@ -191,6 +207,8 @@ open_database(struct journal *j, const char *node)
 		checkpoint(j);
 	if (j->failed == ERR_OK)
 		prepare(j);
+	if (j->failed == ERR_OK)
+		sqlite3_wal_hook(j->db, take_frames, j);
 	return j->failed;
 }
 
@@ -215,6 +233,7 @@ mark_born(struct journal *j)
 	if (stat(j->wal, &st) != 0)
 		return fail_plain(j, ERR_IO, "the WAL is not there");
 	j->wal_inode = st.st_ino;
+	ahead_open(&j->ahead, j->wal);
 	if (write(j->lock_fd, mark, sizeof mark - 1) != (ssize_t)sizeof mark - 1 ||
 	    fsync(j->lock_fd) != 0)
 		return fail_plain(j, ERR_IO, "lock file: cannot be written");
@@ -236,7 +255,7 @@ journal_open(struct journal **out, const char *dir, struct uuid segment, const c
 		return ERR_NOMEM;
 	}
 	j->segment = segment;
-	j->lock_fd = -1;
+	j->lock_fd = j->ahead.fd = -1;
 	j->next_seq = 1;
 	if (snprintf(j->dir, sizeof j->dir, "%s", dir) >= (int)sizeof j->dir ||
 	    segment_path(j->wal, dir, segment, ".db-wal") != ERR_OK)
@@ -298,19 +317,21 @@ check_wal(struct journal *j)
 
 	if (stat(j->wal, &st) != 0 || st.st_ino != j->wal_inode)
 		return fail_plain(j, ERR_IO, "the WAL is no longer the file that was created");
-	j->wal_bytes = (uint64_t)st.st_size;
 	return ERR_OK;
 }
 
 enum err
 journal_commit(struct journal *j)
 {
+	uint64_t before = j->wal_bytes;
+
 	if (j->failed != ERR_OK || !j->in_turn)
 		return j->failed;
 	j->in_turn = false;
 	if (run(j, j->commit, "commit") != ERR_OK || check_wal(j) != ERR_OK)
 		return j->failed;
 	j->committed = j->next_seq - 1;
+	ahead_keep(&j->ahead, j->wal_bytes, j->wal_bytes - before);
 	return ERR_OK;
 }
 
@@ -372,6 +393,7 @@ journal_close(struct journal **jp)
 	sqlite3_finalize(j->begin);
 	sqlite3_finalize(j->insert);
 	sqlite3_finalize(j->commit);
+	ahead_close(&j->ahead);
 	sqlite3_close(j->db);		/* rolls an open turn back; no checkpoint (NO_CKPT_ON_CLOSE) */
 	if (j->lock_fd >= 0 && j->next_seq == 1)
 		remove_files(j);

@@ -97,7 +97,7 @@ last_seq(const uint8_t *page)
 /*
  * Every frame in order, the latest of a page on top, checksums aside. Those that check
  * out say up to where there were rows; and there were none behind these if the last
- * transaction in the file is whole.
+ * transaction in the file is whole and only zeros follow.
  */
 static enum err
 lay_frames(struct image *m, struct frames *w)
@@ -112,6 +112,10 @@ lay_frames(struct image *m, struct frames *w)
 		if (frames_read(w, i) != ERR_OK) {
 			m->out->io_errors++;
 			m->out->end_known = whole = false;
+			continue;
+		}
+		if (frames_blank(w)) {
+			whole = false;
 			continue;
 		}
 		number = be32(w->frame);
