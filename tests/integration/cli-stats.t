@@ -18,11 +18,13 @@ is "counters" "$(json '$.collect_events_accepted_total')" 3
 is "who runs" "$(json '$.collect_runs')$(json '$.flush_runs')" truetrue
 is "nothing is pending" "$(number flush_pending_rows)" 0
 
-# pour: events for some seconds, so that two samples differ
+# pour: events for some seconds, so that two samples differ; large ones, for the journal
+# grows in steps
 pour() {
-	local i=0
+	local i=0 pad
+	pad=$(head -c 70000 /dev/zero | tr '\0' x)
 	while [ $i -lt 40 ]; do
-		fcgi 'post:{"type":"p","n":1}' answer >/dev/null
+		fcgi "post:{\"type\":\"p\",\"pad\":\"$pad\"}" answer >/dev/null
 		i=$((i + 1))
 		sleep 0.05
 	done
