@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum err
 batch_init(struct batch *b, size_t max_rows, size_t max_bytes)
 {
@@ -106,6 +108,22 @@ batch_add(struct batch *b, const struct row *r)
 	b->n++;
 	b->parts[b->n_parts - 1].n++;
 	return true;
+}
+
+void
+batch_days(const struct batch *b, int64_t *first, int64_t *last)
+{
+	const struct sink_part *p;
+	int64_t day;
+
+	*first = INT64_MAX;
+	*last = INT64_MIN;
+	for (p = b->parts; p < b->parts + b->n_parts; p++) {
+		day = clock_day(b->rows[p->first].received_at);
+		*first = day < *first ? day : *first;
+		day = clock_day(b->rows[p->first + p->n - 1].received_at);
+		*last = day > *last ? day : *last;
+	}
 }
 
 void

@@ -26,6 +26,10 @@ bool batch_segment(struct batch *, struct uuid, bool known);
 /* Copies a row. false: the batch is full, or out of memory while it is empty. */
 bool batch_add(struct batch *, const struct row *);
 
+/* The first and the last UTC day of its rows, which each segment has in the order of
+ * time; of an empty batch first is past last. */
+void batch_days(const struct batch *, int64_t *first, int64_t *last);
+
 /* Rows [from, from + n) as the sink takes them; borrows from the batch. */
 void batch_slice(const struct batch *, size_t from, size_t n, struct sink_batch *out);
 

@@ -12,7 +12,7 @@
 
 struct lane {
 	struct sink *sink;
-	struct batch batch;
+	struct batch batch;		/* the thread only reads it */
 	struct ship ship;
 	struct shipped shipped;		/* what came of the batch */
 	enum err err;			/* how the job ended; the sink or ship has the words */

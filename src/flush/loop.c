@@ -267,13 +267,31 @@ fill(void)
 	}
 }
 
+/* What was sent again after midnight is looked up in the day before, whose rows have to
+ * stand there by then. */
+static bool
+day_before_is_on_its_way(const struct lane *l)
+{
+	const struct lane *o;
+	int64_t first, last, day, unused;
+
+	batch_days(&l->batch, &first, &last);
+	FOR_LANES(o) {
+		batch_days(&o->batch, &day, &unused);
+		if (o->state == LANE_BUSY && day < last)
+			return true;
+	}
+	return false;
+}
+
 static void
 send(void)
 {
 	struct lane *l;
 
 	FOR_LANES(l)
-		if (l->state == LANE_FILLED && tracker_is_next(&g.tracker, &l->batch))
+		if (l->state == LANE_FILLED && tracker_is_next(&g.tracker, &l->batch) &&
+		    !day_before_is_on_its_way(l))
 			lane_send(l, LANE_SHIP);
 }
 

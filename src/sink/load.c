@@ -157,7 +157,7 @@ static enum err
 mark_found(struct pg *p, const PGresult *res, const struct sink_batch *b, int64_t day, uint8_t fate[])
 {
 	size_t i, n = (size_t)PQntuples(res);
-	struct uuid *found = malloc((n + 1) * sizeof *found);
+	struct uuid *found = malloc((n + b->n_rows) * sizeof *found);
 	const char *s;
 
 	if (!found)
@@ -167,6 +167,10 @@ mark_found(struct pg *p, const PGresult *res, const struct sink_batch *b, int64_
 		if (!uuid_parse(s, strlen(s), &found[i]))
 			found[i] = (struct uuid){ { 0 } };
 	}
+	/* or it goes in now, with the same batch */
+	for (i = 0; i < b->n_rows; i++)
+		if (fate[i] == FATE_LOAD && clock_day(b->rows[i].received_at) == day - 1)
+			found[n++] = b->rows[i].fingerprint;
 	qsort(found, n, sizeof *found, by_bytes);
 	for (i = 0; i < b->n_rows; i++)
 		if (fate[i] == FATE_LOAD && clock_day(b->rows[i].received_at) == day &&

@@ -11,6 +11,8 @@ nginx
 not_at_midnight 120
 stops
 
+accepts() { fcgi 'post:{"id":"over-midnight"}' answer | grep -q 'Status: 202'; }
+
 SEED=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
 note "seed $SEED"
 many() { load -c 8 --events 100 --form ndjson --requests "$REQUESTS" --seed "$SEED" --oracle "$W/oracle.$1"; }
@@ -58,8 +60,35 @@ since_start() { awk '/flush.start/ { n = 0 } /flush.wait|flush.alarm/ { n++ } EN
 is "that is no failure" "$(since_start)" 0
 ok "it stops" stop flush
 
-# a further connection that hangs is waited for by nobody
 sql "ALTER ROLE flusher CONNECTION LIMIT -1"
+
+# An event just before midnight, and its retry just after it, in two segments: the second
+# batch does not go beside the first, for it looks the event up.
+stop collect
+cp "$top_builddir/tests/fault/wall_clock.so" "$W/wall_clock.so" || bail "tests/fault/wall_clock.so is not built"
+chmod 0755 "$W/wall_clock.so"
+for off in -2 2; do
+	now=$(date +%s)
+	printf '%-12d\n' $((now / 86400 * 86400 + off - now)) >"$W/offset"
+	chmod a+r "$W/offset"
+	spawn collect env LD_PRELOAD="$W/wall_clock.so" ASAN_OPTIONS=verify_asan_link_order=0 WALL_CLOCK="$W/offset" \
+		"$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1
+	wait_until 10 accepts
+	stop collect
+done
+sql "CREATE TABLE beside (n integer)"
+at 1 "SELECT pg_sleep(1); INSERT INTO beside SELECT count(*) FROM pg_locks
+	WHERE locktype = 'advisory' AND classid = 7 AND objid = 1 AND NOT granted" &
+looker=$!
+wait_until 5 sql_is "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND granted" 1
+flusher -o flush.batch_rows=1
+wait $looker
+is "an event's retry after midnight waits for it" "$(sql "SELECT n FROM beside")" 1
+ok "both arrive" wait_drained 20
+is "as one" "$(sql "SELECT count(*) FROM forebay.event WHERE id = 'over-midnight'")" 1
+ok "it stops" stop flush
+
+# a further connection that hangs is waited for by nobody
 lines() { wc -l <"$W/log/flush.log"; }
 loaded() { forebay stats --json | sed 's/.*"flush_rows_loaded_total":\([0-9]*\).*/\1/'; }
 before=$(lines) loaded=$(loaded)

@@ -352,6 +352,15 @@ test_midnight(void)
 	r[3].received_at = today() + 60 * 1000000;
 	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_OK, "sent again after midnight");
 	is_result(2, 2, 0, 0, "duplicates within the first hour, events after it");
+	begin();
+	r = part(10, 8, 3, true);
+	r[0].received_at = today() - 60 * 1000000;
+	r[1].received_at = today() + 60 * 1000000;
+	r[2].received_at = today() + 61 * 1000000;
+	r[0].id = r[1].id = r[2].id = SLICE("given");
+	r[1].fingerprint = r[0].fingerprint;
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_OK, "before and after midnight in one batch");
+	is_result(2, 1, 0, 0, "is a duplicate, too");
 }
 
 static void

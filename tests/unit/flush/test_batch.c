@@ -1,4 +1,5 @@
 /* What a batch holds, where it ends, and what a slice of it is. */
+#include "base/clock.h"
 #include "flush/batch.h"
 #include "tools/tap.h"
 
@@ -121,11 +122,38 @@ test_slices(void)
 	batch_fini(&b);
 }
 
+static void
+test_days(void)
+{
+	const int64_t noon = 20000 * US_PER_DAY + US_PER_DAY / 2;
+	int64_t first, last;
+	struct batch b;
+	struct row r;
+
+	if (batch_init(&b, 10, 1000) != ERR_OK)
+		return;
+	batch_days(&b, &first, &last);
+	ok(first > last, "an empty batch has no day");
+	batch_segment(&b, segment(1), false);
+	r = row(1, 1, "{}", "{}");
+	r.received_at = noon;
+	batch_add(&b, &r);
+	r.received_at = noon + US_PER_DAY;
+	batch_add(&b, &r);
+	batch_segment(&b, segment(2), false);
+	r.received_at = noon - US_PER_DAY;
+	batch_add(&b, &r);
+	batch_days(&b, &first, &last);
+	ok(first == 19999 && last == 20001, "the first and last day of all segments");
+	batch_fini(&b);
+}
+
 int
 main(void)
 {
 	test_copies();
 	test_limits();
 	test_slices();
+	test_days();
 	return done();
 }
