@@ -119,6 +119,12 @@ door_commit(struct door *d)
 }
 
 void
+door_answered(struct door *d)
+{
+	store_rotate(d->store);
+}
+
+void
 door_unavailable(struct reply *r)
 {
 	reply_problem(r, REFUSE_UNAVAILABLE, NULL);

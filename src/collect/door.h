@@ -27,6 +27,8 @@ void door_serve(struct door *, const struct request *, struct reply *);
 /* Ends the turn: true when every durable reply of the turn holds. */
 bool door_commit(struct door *);
 void door_unavailable(struct reply *);
+/* When all of the turn have their answers: what takes time and nobody waits for. */
+void door_answered(struct door *);
 
 /* Once a second: rotation, space, the drain mark, a new segment after a failure.
  * No turn may be open. */

@@ -140,10 +140,8 @@ store_append(struct store *s, struct row *rows, size_t n)
 	return journal_append(s->journal, rows, n);
 }
 
-/* A segment that is large or old enough, or whose clock was set back, is closed and
- * a new one begun. */
-static void
-rotate(struct store *s)
+void
+store_rotate(struct store *s)
 {
 	bool old = clock_mono_ms() - s->born_ms >= s->conf->journal_segment_age;
 
@@ -179,8 +177,6 @@ store_commit(struct store *s)
 	s->turn_events = s->turn_bytes = 0;
 	if (e != ERR_OK)
 		give_up_segment(s, e);
-	else
-		rotate(s);
 	return e == ERR_OK;
 }
 
@@ -211,6 +207,6 @@ store_tick(struct store *s)
 	if (s->journal && !journal_intact(s->journal))
 		give_up_segment(s, ERR_IO);
 	check_space(s);
-	rotate(s);
+	store_rotate(s);
 	open_segment(s);
 }

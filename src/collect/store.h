@@ -32,6 +32,9 @@ struct uuid store_segment(const struct store *);	/* of the turn's rows */
 
 /* Ends the turn: true when every row appended since the last call is fsynced. */
 bool store_commit(struct store *);
+/* After it, when all is answered, for it takes some fsyncs: a segment that is large or
+ * old enough, or whose clock was set back, is closed and a new one begun. */
+void store_rotate(struct store *);
 
 /* Once a second: rotation, space, a new segment after a failure. No turn may be open. */
 void store_tick(struct store *);

@@ -179,6 +179,7 @@ end_turn(struct worker *w)
 			door_unavailable(&c->reply);
 		answer(w, c);
 	}
+	door_answered(w->door);
 }
 
 static void

@@ -44,6 +44,11 @@ door_commit(struct door *d UNUSED)
 }
 
 void
+door_answered(struct door *d UNUSED)
+{
+}
+
+void
 door_unavailable(struct reply *r)
 {
 	reply_problem(r, REFUSE_UNAVAILABLE, NULL);

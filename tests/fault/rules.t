@@ -59,4 +59,20 @@ is "what is left of a body is never a request" "$(as timeout 20 "$TOOLS/fcgi_req
 	"stdin-file:$W/large" stdin-end answer 'post:{"a":9}' answer | grep -o '^Status: [0-9]*' | tr '\n' ' ')" \
 	"Status: 413 Status: 202 "
 is "one more is stored, and nothing else" "$(journal_tool segments "$J" | awk '{ n += $3 } END { print n + 0 }')" $((n + 1))
+
+# A segment that is full is exchanged for another one after the answer: a client waits
+# for the syncs that its event needs.
+stop collect
+spawn collect env LD_PRELOAD="$W/slow_disk.so" ASAN_OPTIONS=verify_asan_link_order=0 SLOW_SYNC_US=300000 \
+	"$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1 -o journal.segment_bytes=64K
+collector_ready || bail "forebayd does not get ready"
+printf '{"a":"%070000d"}' 0 >"$W/full"
+chmod a+r "$W/full"
+start=$(now_ms)
+is "an event that fills a segment is accepted" "$(fcgi $post_params "param:CONTENT_LENGTH=$(wc -c <"$W/full")" params-end \
+	"stdin-file:$W/full" stdin-end answer | code)" 202
+took=$(($(now_ms) - start))
+ok "with syncs of 300 ms after $took ms" test $took -lt 1800
+fcgi 'post:{"a":10}' answer >"$W/after"
+ok "the next one has a new segment" grep -q ':1-1"' "$W/after"
 done_testing

@@ -21,6 +21,8 @@ put(int64_t received_at, bool open)
 	r.received_at = received_at;
 	if (store_append(store, &r, 1) != ERR_OK || (!open && !store_commit(store)))
 		ok(false, "a row is stored");
+	if (!open)
+		store_rotate(store);
 	return u;
 }
 
