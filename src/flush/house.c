@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "flush/tracker.h"
 
-#define HOUSE_MS	200	/* a turn of it */
 #define HINDERED	3	/* turns in a row; less may be a hiccup */
 
 /* A claimed segment that was not complete when its writer went: nothing in it was
@@ -175,13 +174,13 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 }
 
 static void
-measure(struct tracker *t)
+measure(struct tracker *t, int64_t ms)
 {
 	uint64_t bytes = 0, age = 0;
 	int64_t oldest = CLOCK_UNSET, now = clock_us();
 	struct seg *s;
 
-	stat_set(t->stat, STAT_flush_pending_rows, tracker_pending(t));
+	stat_set(t->stat, STAT_flush_pending_rows, tracker_pending(t, ms));
 	for (s = t->segs; s < t->segs + t->n; s++) {
 		bytes += s->d.bytes;
 		if (oldest == CLOCK_UNSET && s->last_seq > s->progress && !s->damaged && tracker_open(t, s) &&
@@ -224,7 +223,7 @@ complain(struct tracker *t)
 }
 
 void
-tracker_keep_house(struct tracker *t)
+tracker_keep_house(struct tracker *t, int64_t ms)
 {
 	const struct dir_limits limits = { t->conf->journal_cap_pct, t->conf->journal_floor_pct,
 		t->conf->journal_floor_bytes };
@@ -234,9 +233,9 @@ tracker_keep_house(struct tracker *t)
 
 	t->tight = dir_space(t->dir, &space) == ERR_OK && dir_tight(&space, &limits);
 	/* on where the last turn ended: what takes long each time holds up nobody for ever */
-	for (i = 0; i < t->n && clock_mono_ms() - start < HOUSE_MS; i++)
+	for (i = 0; i < t->n && clock_mono_ms() - start < ms; i++)
 		keep_one(t, &t->segs[t->next++ % t->n], start);
 	t->again = true;
 	complain(t);
-	measure(t);
+	measure(t, ms);
 }

@@ -20,6 +20,9 @@
 #include "flush/tracker.h"
 
 #define HOUSE_MS	1000
+#define HOUSE_BUSY_MS	20
+#define HOUSE_IDLE_MS	50
+#define COUNT_MS	200
 #define MAINTAIN_MS	(15 * 60 * 1000)
 #define MAINTAIN_AGAIN_MS (60 * 1000)	/* after a failure */
 #define MAINTAIN_MORE_MS 1000		/* between the pieces of a long retention */
@@ -353,7 +356,9 @@ look_around(void)
 	if (!house)
 		return;
 	g.next_house = now + HOUSE_MS;
-	tracker_keep_house(&g.tracker);
+	/* lanes wait for it; when they rest, a journal of many segments still leaves the CPU
+	 * to the collector */
+	tracker_keep_house(&g.tracker, lane_in(LANE_BUSY) ? HOUSE_BUSY_MS : HOUSE_IDLE_MS);
 	if (g.tracker.errmsg[0])
 		complain(&g.tracker_says, LOG_ERROR, "flush.alarm", g.tracker.errmsg);
 	set_stuck(g.stuck);
@@ -365,7 +370,7 @@ finished(void)
 {
 	if (!g.life.stopping)
 		return false;
-	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker) == 0);
+	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker, COUNT_MS) == 0);
 }
 
 static int64_t
@@ -405,7 +410,7 @@ loop_run(void)
 			flush();
 		life_wait(&g.life, next_event(), g.woken);
 	}
-	pending = tracker_pending(&g.tracker);
+	pending = tracker_pending(&g.tracker, COUNT_MS);
 	log_info("flush.stopped", "pending=%llu", (unsigned long long)pending);
 	return pending == 0 && g.tracker.epoch > 0 ? LOOP_EMPTY : LOOP_PENDING;
 }

@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define READERS	128		/* kept open, of three files each */
+#define READERS	32		/* kept open, of three files and 256 KiB each */
+#define GRAIN_US	100000		/* coarser than any file system's clock */
 
 void
 tracker_init(struct tracker *t, const struct conf *conf, struct stat_slot *stat)
@@ -43,7 +44,7 @@ changed(struct tracker *t)
 		if (!t->segs[i].d.born)
 			return true;
 	/* a change within the clock's grain of the last look does not show */
-	return at != before || clock_us() - at < 100000;
+	return at != before || clock_us() - at < GRAIN_US;
 }
 
 /* Carries over what is known of the segments that are still there; both are sorted. */
@@ -308,19 +309,42 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 }
 
 /* After a long outage there may be more segments than descriptors. */
-uint64_t
-tracker_pending(struct tracker *t)
+/* Its writer may have added rows since it was counted. */
+static bool
+may_have_grown(const struct seg *s)
 {
+	return s->d.born && !s->final && !s->damaged && (!s->counted || s->counted_at != s->d.changed_at);
+}
+
+static void
+count_rows(struct tracker *t, struct seg *s)
+{
+	if (!tracker_open(t, s))
+		return;
+	if (segment_last_seq(s->reader, &s->last_seq) != ERR_OK) {
+		segment_close(&s->reader);
+		return;
+	}
+	s->counted = true;
+	/* a change within the clock's grain of this look would not show */
+	s->counted_at = clock_us() - s->d.changed_at < GRAIN_US ? CLOCK_UNSET : s->d.changed_at;
+}
+
+uint64_t
+tracker_pending(struct tracker *t, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
 	uint64_t pending = 0;
-	unsigned open = 0;
+	unsigned open = 0, looks = 0;
 	struct seg *s;
 
 	for (s = t->segs; s < t->segs + t->n; s++) {
-		if (!s->d.born)
-			continue;
-		if (!s->final && !s->damaged && tracker_open(t, s) &&
-		    segment_last_seq(s->reader, &s->last_seq) != ERR_OK)
-			segment_close(&s->reader);
+		if (may_have_grown(s)) {
+			if (looks++ == 0 || clock_mono_ms() < until)
+				count_rows(t, s);
+			else
+				pending += !s->counted;
+		}
 		if (s->reader && ++open > READERS)
 			segment_close(&s->reader);
 		if (s->last_seq > s->progress)

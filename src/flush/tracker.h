@@ -27,6 +27,8 @@ struct seg {
 	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
 	int64_t ahead;			/* in a batch that is not committed yet; progress at least */
 	int64_t last_seq;		/* as last read; exact once final */
+	bool counted;			/* it was read, for files that had changed at: */
+	int64_t counted_at;
 	int64_t done_ms;		/* since when it is done, CLOCK_MONOTONIC; 0: it is not */
 	enum { STAYS, ASK_ONCE_MORE, MAY_GO } leaving;	/* progress is read again before removal */
 };
@@ -69,10 +71,11 @@ void tracker_rewind(struct tracker *);
 bool tracker_open(struct tracker *, struct seg *);
 /* Closes its reader after an error; what is damaged is marked. */
 void tracker_trouble(struct tracker *, struct seg *, enum err, const char *why);
-/* house.c. Once a second: claims, sets aside, removes, and sets the gauges. Takes at most
- * some tenths of a second; the rest is for the next time. */
-void tracker_keep_house(struct tracker *);
-/* Rows that are not known to be in PostgreSQL. */
-uint64_t tracker_pending(struct tracker *);
+/* house.c. Once a second: claims, sets aside, removes, and sets the gauges. Takes about
+ * twice that many milliseconds, or one segment's time; the rest is for the next time. */
+void tracker_keep_house(struct tracker *, int64_t ms);
+/* Rows that are not known to be in PostgreSQL. Segments are counted for about that many
+ * milliseconds; one that has to wait for its first time has at least one row. */
+uint64_t tracker_pending(struct tracker *, int64_t ms);
 
 #endif
