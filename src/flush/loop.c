@@ -342,17 +342,24 @@ look(void)
 	}
 }
 
+static bool
+scan(bool always)
+{
+	enum err e = tracker_scan(&g.tracker, always);
+
+	if (e != ERR_OK)
+		log_limited(LOG_ERROR, "flush.scan", "%s: %s", g.conf->journal_dir, err_name(e));
+	return e == ERR_OK;
+}
+
 static void
 look_around(void)
 {
 	int64_t now = clock_mono_ms();
 	bool house = now >= g.next_house;
-	enum err e;
 
 	look();
-	e = tracker_scan(&g.tracker, house || g.life.stopping);
-	if (e != ERR_OK)
-		log_limited(LOG_ERROR, "flush.scan", "%s: %s", g.conf->journal_dir, err_name(e));
+	scan(house);
 	if (!house)
 		return;
 	g.next_house = now + HOUSE_MS;
@@ -364,13 +371,23 @@ look_around(void)
 	set_stuck(g.stuck);
 }
 
-/* Told to stop, and nothing is left as far as was ever known, or nothing helps. */
+/* Nothing is left in the files as they are now; what is left as far as that is known. */
+static bool
+emptied(uint64_t *left)
+{
+	bool seen = scan(true);
+
+	*left = tracker_pending(&g.tracker, COUNT_MS);
+	return seen && *left == 0 && g.tracker.epoch > 0;
+}
+
+/* Told to stop, and nothing is left or nothing helps. */
 static bool
 finished(void)
 {
-	if (!g.life.stopping)
-		return false;
-	return g.stuck || (g.tracker.epoch > 0 && tracker_pending(&g.tracker, COUNT_MS) == 0);
+	uint64_t left;
+
+	return g.life.stopping && (g.stuck || emptied(&left));
 }
 
 static int64_t
@@ -390,7 +407,8 @@ next_event(void)
 enum loop_end
 loop_run(void)
 {
-	uint64_t pending;
+	uint64_t left;
+	bool empty;
 
 	for (;;) {
 		land();
@@ -410,9 +428,9 @@ loop_run(void)
 			flush();
 		life_wait(&g.life, next_event(), g.woken);
 	}
-	pending = tracker_pending(&g.tracker, COUNT_MS);
-	log_info("flush.stopped", "pending=%llu", (unsigned long long)pending);
-	return pending == 0 && g.tracker.epoch > 0 ? LOOP_EMPTY : LOOP_PENDING;
+	empty = emptied(&left);
+	log_info("flush.stopped", "pending=%llu", (unsigned long long)left);
+	return empty ? LOOP_EMPTY : LOOP_PENDING;
 }
 
 /* --- start ------------------------------------------------------------------------------ */

@@ -308,7 +308,6 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 	}
 }
 
-/* After a long outage there may be more segments than descriptors. */
 /* Its writer may have added rows since it was counted. */
 static bool
 may_have_grown(const struct seg *s)
@@ -330,6 +329,8 @@ count_rows(struct tracker *t, struct seg *s)
 	s->counted_at = clock_us() - s->d.changed_at < GRAIN_US ? CLOCK_UNSET : s->d.changed_at;
 }
 
+/* Readers of all would not do: after a long outage there may be more segments than
+ * descriptors. */
 uint64_t
 tracker_pending(struct tracker *t, int64_t ms)
 {

@@ -50,4 +50,17 @@ post '{"last":1}' >/dev/null
 ok "the flusher stops" stop flush TERM 20
 ok "and leaves nothing behind" drained
 verify "each event once" --no-duplicates "$W/oracle"
+
+# what came a moment ago, to a segment that had nothing for long, is not left behind
+missed=0
+for pause in 1.1 1.3 1.5 1.7 1.9; do
+	flusher -o flush.batch_age=5s
+	post '{"then":1}' >/dev/null
+	wait_drained 10 || fail "not drained"
+	sleep $pause
+	post '{"at once":1}' >/dev/null
+	stop flush TERM 20 || fail "the flusher does not stop"
+	drained || missed=$((missed + 1))
+done
+is "an event just before the end counts" "$missed" 0
 done_testing
