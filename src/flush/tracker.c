@@ -343,8 +343,8 @@ tracker_pending(struct tracker *t, int64_t ms)
 		if (may_have_grown(s)) {
 			if (looks++ == 0 || clock_mono_ms() < until)
 				count_rows(t, s);
-			else
-				pending += !s->counted;
+			else if (s->last_seq <= s->progress)
+				pending++;
 		}
 		if (s->reader && ++open > READERS)
 			segment_close(&s->reader);

@@ -75,7 +75,7 @@ void tracker_trouble(struct tracker *, struct seg *, enum err, const char *why);
  * twice that many milliseconds, or one segment's time; the rest is for the next time. */
 void tracker_keep_house(struct tracker *, int64_t ms);
 /* Rows that are not known to be in PostgreSQL. Segments are counted for about that many
- * milliseconds; one that has to wait for its first time has at least one row. */
+ * milliseconds; one that has to wait for its turn has at least one row. */
 uint64_t tracker_pending(struct tracker *, int64_t ms);
 
 #endif

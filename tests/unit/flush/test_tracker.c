@@ -463,6 +463,25 @@ test_many(void)
 }
 
 static void
+test_grown(void)
+{
+	struct journal *first, *second;
+
+	start("1h", "0");
+	first = segment(name(1), true);
+	second = segment(name(2), true);
+	tracker_connected(&t, true);
+	while (turn() > 0)
+		;
+	is_int((long long)tracker_pending(&t, 10000), 0, "two writers, all is shipped");
+	ok(append(second, clock_us()) && tracker_scan(&t, true) == ERR_OK, "the second writes on");
+	is_int((long long)tracker_pending(&t, 0), 1, "without time for it there is a row at least");
+	journal_close(&first);
+	journal_close(&second);
+	finish();
+}
+
+static void
 test_hindered(void)
 {
 	struct rlimit files, few;
@@ -568,6 +587,7 @@ main(void)
 	test_last_words();		/* before others use up what may be logged */
 	test_foreign();
 	test_many();
+	test_grown();
 	test_hindered();
 	test_stray();
 	return done();
