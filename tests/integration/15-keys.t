@@ -37,7 +37,7 @@ is "keys are off: exit 78" $rc 78
 like "and what to do" "$(cat "$W/said")" 'collect.keys is not set'
 
 collector -o collect.body_bytes=64K
-nginx
+nginx "access_log $W/nginx/log/nginx.log forebay;"	# everything is looked at
 flusher
 N=0
 # sent STATUS CODE WHAT [curl options]: an event with or without a key

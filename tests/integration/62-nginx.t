@@ -42,13 +42,21 @@ is "no version of nginx is told" "$(head_of Server)" nginx
 
 # --- the log ----------------------------------------------------------------------
 
-http POST '/v1/events?writeKey=hush' --data-binary '{"a":"hush"}' -H 'Authorization: Bearer hush' \
+http POST '/v1/events?writeKey=hush' --data-binary '{"hush":' -H 'Authorization: Bearer hush' \
 	-H 'X-Api-Key: hush' -H 'Idempotency-Key: hush' -A 'who "asks"' >/dev/null
 logged() { grep -F '"path":"/v1/events"' "$LOG" >"$W/line"; }
 ok "a request is logged" wait_until 5 logged
 is "as JSON" "$(sql "SELECT \$j\$$(cat "$W/line")\$j\$::jsonb ->> 'user_agent'")" 'who "asks"'
 ok "with an id" grep -Eq '"request_id":"[0-9a-f]{32}"' "$W/line"
 is "and nothing secret" "$(grep -c hush "$LOG")" 0
+
+# Of answers 2xx one in a hundred, which may be none of a hundred but not of thousands.
+ok "5,000 requests" load -c 16 --rate 1000 --requests 5000
+is "but one" "$(http POST /v1/events --data-binary 'no json' -A last >/dev/null; status)" 400
+last() { grep -q '"user_agent":"last"' "$LOG"; }
+ok "which is logged" wait_until 5 last
+some() { n=$(grep -c '"status":202' "$LOG"); note "$n of 5000"; [ "$n" -ge 5 ] && [ "$n" -le 250 ]; }
+ok "of the others a sample is" some
 
 # --- behind a load balancer ---------------------------------------------------------
 

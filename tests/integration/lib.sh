@@ -349,7 +349,7 @@ flusher() { spawn flush "$BIN/forebay-flusher" -c "$W/forebay.conf" "$@"; }
 flusher_supervised() { supervise flush "$BIN/forebay-flusher" -c "$W/forebay.conf" "$@"; }
 
 # nginx ["name value;" ...]: with the project's own configuration, on a free port;
-# the arguments replace settings of the upstream block.
+# the arguments replace settings of the upstream block and of the server.
 nginx() {
 	local try setting
 	. "$top_srcdir/scripts/lib/nginx.sh"
@@ -359,7 +359,8 @@ nginx() {
 		nginx_render "$top_srcdir/conf/nginx" "$W/nginx" "$W/run" "127.0.0.1:$PORT" ||
 			bail "no configuration of nginx"
 		for setting; do
-			sed -i "s|^\([[:space:]]*\)${setting%% *} .*|\1$setting|" "$W/nginx/conf/http.conf"
+			sed -i "s|^\([[:space:]]*\)${setting%% *} .*|\1$setting|" \
+				"$W/nginx/conf/http.conf" "$W/nginx/conf/site.conf"
 		done
 		[ -z "$AS" ] || chown -R "$USER_NAME" "$W/nginx"
 		spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
