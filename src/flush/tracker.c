@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define READERS	32		/* kept open, of three files and 256 KiB each */
-#define GRAIN_US	100000		/* coarser than any file system's clock */
+#define READERS		32	/* kept open, of three files and 256 KiB each */
+#define COLLECT_MS	500	/* the loop has other things to do, and a watchdog */
+#define GRAIN_US	100000	/* coarser than any file system's clock */
 
 void
 tracker_init(struct tracker *t, const struct conf *conf, struct stat_slot *stat)
@@ -214,11 +215,36 @@ take_row(void *arg, const struct row *r)
 	return !f->full;
 }
 
+/* Its writer may have added rows since it was counted. */
+static bool
+may_have_grown(const struct seg *s)
+{
+	return s->d.born && !s->final && !s->damaged && (!s->counted || s->counted_at != s->d.changed_at);
+}
+
+/* Its rows were seen to the last by a look that began at that time. */
+static void
+counted(struct seg *s, int64_t at_us)
+{
+	s->counted = true;
+	/* a change within the clock's grain of the look would not show */
+	s->counted_at = at_us - s->d.changed_at < GRAIN_US ? CLOCK_UNSET : s->d.changed_at;
+}
+
+/* After a crash, or crashes, there may be thousands of segments that nobody has claimed.
+ * Those that are written to are among the newest: their readers stay. */
+static bool
+is_old(const struct tracker *t, const struct seg *s)
+{
+	return t->segs + t->n - s > READERS;
+}
+
 static void
 collect_one(struct tracker *t, struct seg *s, struct filling *f)
 {
 	struct batch *b = f->b;
 	size_t before = b->n;
+	int64_t now = clock_us();
 	enum err e;
 
 	if (!tracker_open(t, s))
@@ -232,19 +258,32 @@ collect_one(struct tracker *t, struct seg *s, struct filling *f)
 	if (s->ahead > s->last_seq)
 		s->last_seq = s->ahead;
 	/* damage is dealt with when the good rows before it have gone */
-	if (e != ERR_OK && (e != ERR_CORRUPT || s->ahead == s->progress))
+	if (e != ERR_OK && (e != ERR_CORRUPT || s->ahead == s->progress)) {
 		tracker_trouble(t, s, e, segment_errmsg(s->reader));
+	} else if (e == ERR_OK && !f->full) {
+		counted(s, now);
+		if (is_old(t, s))
+			segment_close(&s->reader);
+	}
+}
+
+/* Nothing new can be in it, as far as the files tell. */
+static bool
+is_read(const struct seg *s)
+{
+	return s->ahead >= s->last_seq && (s->final || (!s->reader && !may_have_grown(s)));
 }
 
 bool
 tracker_collect(struct tracker *t, struct batch *b, bool all)
 {
+	int64_t until = clock_mono_ms() + COLLECT_MS;
 	struct filling f = { b, false };
 	struct seg *s;
 
-	for (s = t->segs; !f.full && s < t->segs + t->n; s++) {
-		if (!s->d.born || s->damaged || s->stray || s->epoch != t->epoch ||
-		    (s->final && s->ahead >= s->last_seq) || (s->ahead > s->progress && !all))
+	for (s = t->segs; !f.full && s < t->segs + t->n && clock_mono_ms() < until; s++) {
+		if (!s->d.born || s->damaged || s->stray || s->epoch != t->epoch || is_read(s) ||
+		    (s->ahead > s->progress && !all))
 			continue;
 		collect_one(t, s, &f);
 	}
@@ -308,35 +347,26 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 	}
 }
 
-/* Its writer may have added rows since it was counted. */
-static bool
-may_have_grown(const struct seg *s)
-{
-	return s->d.born && !s->final && !s->damaged && (!s->counted || s->counted_at != s->d.changed_at);
-}
-
 static void
 count_rows(struct tracker *t, struct seg *s)
 {
+	bool was_open = s->reader != NULL;
+	int64_t now = clock_us();
+
 	if (!tracker_open(t, s))
 		return;
-	if (segment_last_seq(s->reader, &s->last_seq) != ERR_OK) {
+	if (segment_last_seq(s->reader, &s->last_seq) == ERR_OK)
+		counted(s, now);
+	if (!s->counted || (!was_open && is_old(t, s)))
 		segment_close(&s->reader);
-		return;
-	}
-	s->counted = true;
-	/* a change within the clock's grain of this look would not show */
-	s->counted_at = clock_us() - s->d.changed_at < GRAIN_US ? CLOCK_UNSET : s->d.changed_at;
 }
 
-/* Readers of all would not do: after a long outage there may be more segments than
- * descriptors. */
 uint64_t
 tracker_pending(struct tracker *t, int64_t ms)
 {
 	int64_t until = clock_mono_ms() + ms;
 	uint64_t pending = 0;
-	unsigned open = 0, looks = 0;
+	unsigned looks = 0;
 	struct seg *s;
 
 	for (s = t->segs; s < t->segs + t->n; s++) {
@@ -346,8 +376,6 @@ tracker_pending(struct tracker *t, int64_t ms)
 			else if (s->last_seq <= s->progress)
 				pending++;
 		}
-		if (s->reader && ++open > READERS)
-			segment_close(&s->reader);
 		if (s->last_seq > s->progress)
 			pending += (uint64_t)(s->last_seq - s->progress);
 	}

@@ -59,7 +59,8 @@ void tracker_connected(struct tracker *, bool yes);
  * about to be removed. */
 enum err tracker_progress(struct tracker *, struct sink *) MUST_CHECK;
 /* Fills an empty batch with rows that were in none yet, oldest segments first; `all`:
- * of segments too that have rows in another batch. true: it is full, there may be more. */
+ * of segments too that have rows in another batch. true: it is full, there may be more.
+ * Of thousands of segments it looks at those it gets to within half a second. */
 bool tracker_collect(struct tracker *, struct batch *, bool all);
 /* Whether all rows before the batch's are committed, so that it can be shipped. */
 bool tracker_is_next(struct tracker *, const struct batch *);

@@ -462,6 +462,32 @@ test_many(void)
 	finish();
 }
 
+/* As after many crashes: all is in PostgreSQL, nobody has claimed anything yet. */
+static void
+test_unclaimed(void)
+{
+	unsigned before;
+	size_t rows = 0;
+	uint8_t i;
+
+	start("1h", "0");
+	for (i = 1; i <= 200; i++)
+		segment(name(i), false);
+	tracker_connected(&t, true);
+	before = open_files();
+	ok(tracker_scan(&t, true) == ERR_OK && tracker_progress(&t, sink) == ERR_OK, "200 segments without house-keeping");
+	do {
+		batch_clear(&batch);
+		tracker_collect(&t, &batch, false);
+		if (batch.n > 0 && committed(&batch, batch.n))
+			tracker_loaded(&t, &batch, batch.n);
+		rows += batch.n;
+	} while (batch.n > 0);
+	is_int((long long)rows, 200 * ROWS, "all are read");
+	ok(open_files() - before < 120, "and closed, but for the newest: %u descriptors", open_files() - before);
+	finish();
+}
+
 static void
 test_grown(void)
 {
@@ -587,6 +613,7 @@ main(void)
 	test_last_words();		/* before others use up what may be logged */
 	test_foreign();
 	test_many();
+	test_unclaimed();
 	test_grown();
 	test_hindered();
 	test_stray();
