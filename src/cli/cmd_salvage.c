@@ -89,7 +89,7 @@ salvage_one(struct salvage *s, struct uuid u, struct salvaged *found)
 	s->err = ERR_OK;
 	e = ask_progress(s, u);
 	if (e == ERR_OK)
-		e = journal_open(&s->journal, s->conf->journal_dir, uuid_v7(&s->ids, clock_us()),
+		e = journal_begin(&s->journal, s->conf->journal_dir, &s->ids,
 		    *s->conf->journal_node ? s->conf->journal_node : "salvage", s->errmsg);
 	if (e != ERR_OK)
 		return e;

@@ -11,7 +11,6 @@
 
 #define RETRY_MIN_MS	100
 #define RETRY_MAX_MS	5000
-#define BIRTHS		5		/* at once, when somebody took the name's lock */
 
 struct store {
 	const struct conf *conf;
@@ -33,15 +32,11 @@ open_segment(struct store *s)
 {
 	char errmsg[256];
 	int64_t now = clock_mono_ms();
-	enum err e = ERR_BUSY;
-	int i;
+	enum err e;
 
 	if (s->journal || now < s->retry_at_ms)
 		return;
-	/* the flusher may take a lock file that is just being made for an old one */
-	for (i = 0; i < BIRTHS && e == ERR_BUSY; i++)
-		e = journal_open(&s->journal, s->conf->journal_dir, uuid_v7(s->ids, clock_us()),
-		    s->node, errmsg);
+	e = journal_begin(&s->journal, s->conf->journal_dir, s->ids, s->node, errmsg);
 	if (e == ERR_OK) {
 		if (s->retry_ms > RETRY_MIN_MS)
 			log_info("journal.recovered", "a new segment could be made");

@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "journal/ahead.h"
 #include "journal/feed.h"
 #include "journal/sqlite.h"
+
+#define BIRTHS	5		/* attempts in a row */
 
 #define WAL_HEADER	32
 #define WAL_FRAME	(24 + 4096)
@@ -272,6 +275,18 @@ journal_open(struct journal **out, const char *dir, struct uuid segment, const c
 		journal_close(&j);
 	}
 	*out = j;
+	return e;
+}
+
+enum err
+journal_begin(struct journal **out, const char *dir, struct uuid_source *ids, const char *node,
+	      char errmsg[256])
+{
+	enum err e = ERR_BUSY;
+	int i;
+
+	for (i = 0; i < BIRTHS && e == ERR_BUSY; i++)
+		e = journal_open(out, dir, uuid_v7(ids, clock_us()), node, errmsg);
 	return e;
 }
 

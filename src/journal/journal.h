@@ -49,6 +49,13 @@ enum err journal_open(struct journal **, const char *dir, struct uuid segment,
 		      const char *node, char errmsg[256]) MUST_CHECK;
 
 /*
+ * The same under a new name. A flusher may take a lock file that is just being made for
+ * an old one, and remove it: then under another, a few times. ERR_BUSY: in vain.
+ */
+enum err journal_begin(struct journal **, const char *dir, struct uuid_source *,
+		       const char *node, char errmsg[256]) MUST_CHECK;
+
+/*
  * Appends the rows of one request to the turn's transaction, which the first call
  * begins. Sets seq and head in each row and takes the context from all but the first,
  * which has it for all. The first failure sticks: later calls do

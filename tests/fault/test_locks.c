@@ -3,8 +3,11 @@
  * locks, and vanish when the process closes any other descriptor of the file. A reader
  * would then take the segment for an abandoned one and recover it beneath its writer.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,19 @@
 
 static char dir[256], errmsg[256];
 static struct uuid_source ids;
+static unsigned taken;			/* how often somebody else holds the lock */
+
+/* In the C library's place. */
+int
+flock(int fd, int op)
+{
+	if (taken > 0) {
+		taken--;
+		errno = EWOULDBLOCK;
+		return -1;
+	}
+	return (int)syscall(SYS_flock, fd, op);
+}
 
 /* Does another process find a lock on these bytes? Asked in a child, which owns none. */
 static bool
@@ -76,6 +92,13 @@ main(void)
 	journal_close(&j);
 	ok(!locked(u, ".db", SHARED_FIRST, SHARED_SIZE), "closed: nothing is locked");
 	ok(journal_open(&j, dir, u, "n1", errmsg) != ERR_OK, "and its name is never used again");
+
+	taken = 4;
+	ok(journal_begin(&j, dir, &ids, "n1", errmsg) == ERR_OK && taken == 0,
+	    "a flusher that takes the lock files of new segments: there is one in the end");
+	journal_close(&j);
+	taken = 1000;
+	ok(journal_begin(&j, dir, &ids, "n1", errmsg) == ERR_BUSY && taken > 900, "but it is not tried for ever");
 	remove_dir(dir);
 	return done();
 }

@@ -115,7 +115,7 @@ plant(const char *dir)
 	int rc = 0;
 
 	uuid_source_init(&ids);
-	if (journal_open(&j, dir, uuid_v7(&ids, clock_us()), "planted", errmsg) != ERR_OK)
+	if (journal_begin(&j, dir, &ids, "planted", errmsg) != ERR_OK)
 		return fail(dir, errmsg);
 	while (e == ERR_OK && (len = getline(&line, &cap, stdin)) > 0) {
 		e = plant_line(j, &ids, line, (size_t)len - (line[len - 1] == '\n'));
