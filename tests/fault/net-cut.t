@@ -52,9 +52,12 @@ mend() { case $1 in link) net near ip link set dev eth0 up ;; silence) net wire 
 # cut_at GATE HOW: when the flusher stands at the gate, which then opens
 cut_at() {
 	rm -f "$W/held" "$W/cut"
-	at "$1" "\\! touch $W/held; until [ -e $W/cut ]; do sleep 0.02; done" &
+	# an earlier cut's locks may stand for half a minute, and the flusher before them
+	while [ ! -e "$W/held" ] && [ ! -e "$W/cut" ]; do
+		at "$1" "\\! touch $W/held; until [ -e $W/cut ]; do sleep 0.02; done" 2>/dev/null
+	done &
 	at=$!
-	wait_until 10 test -e "$W/held" || fail "the flusher comes to gate $1"
+	wait_until 60 test -e "$W/held" || fail "the flusher comes to gate $1"
 	LINE=$(($(wc -l <"$W/log/flush.log") + 1))
 	cut_now "$2"
 	touch "$W/cut"
