@@ -6,7 +6,8 @@ world
 database
 not_at_midnight 60
 
-plant() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "{\"n\":" i "}" }' | journal_tool plant "$J"; }
+# plant ROWS [DIR]
+plant() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "{\"n\":" i "}" }' | journal_tool plant "${2:-$J}"; }
 segments() { find "$J" -maxdepth 1 -name '*.db' | wc -l; }
 segments_are() { [ "$(segments)" = "$1" ]; }
 # logged PATTERN: since the last mark
@@ -60,8 +61,7 @@ is "it is counted" "$(forebay stats --json | grep -o 'set_aside_total":[0-9]*')"
 ok "the good one goes" wait_until 10 segments_are 0
 
 # salvage: what lies behind the damage comes out; a file that gives nothing is no success
-e=$(plant 10)
-as mv "$J/$e".* "$J/aside/"
+e=$(plant 10 "$J/aside")	# no flusher comes by there before it is damaged
 : >"$J/aside/$e.db-wal"
 forebay -o "flush.conninfo=host=$W/nowhere" salvage >/dev/null 2>&1
 is "without PostgreSQL salvage does not guess what is there" $? 69
