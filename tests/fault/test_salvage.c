@@ -373,6 +373,101 @@ test_unreadable(void)
 	(void)!dir_remove(dir, u);
 }
 
+#define LEAF	13	/* first byte of a page with rows */
+
+/* Puts rubbish over each step-th frame, if it holds a leaf, or if it holds another page. */
+static void
+spoil(const char *path, bool leaves, off_t from, off_t step)
+{
+	unsigned char page[4096];
+	off_t i;
+	int fd = open(path, O_RDWR);
+
+	for (i = from; pread(fd, page, sizeof page, FRAME(i) + 24) == sizeof page; i += step) {
+		if ((page[0] == LEAF) != leaves)
+			continue;
+		memset(page, 0xA5, sizeof page);
+		if (pwrite(fd, page, sizeof page, FRAME(i) + 24) != sizeof page)
+			perror(path);
+	}
+	close(fd);
+}
+
+static void
+test_pages(void)
+{
+	char path[512];
+	struct uuid u = make_segment();
+
+	path_of(path, u, ".db-wal");
+	spoil(path, false, 0, 1);
+	path_of(path, u, ".db");
+	if (truncate(path, 0) != 0)
+		perror(path);
+	is_int(salvage(u), ROWS, "without any page of the tree above them all rows come out");
+	(void)!dir_remove(dir, u);
+
+	u = make_segment();
+	path_of(path, u, ".db-wal");
+	spoil(path, true, 1, 2);
+	ok(salvage(u) >= ROWS * 3 / 4, "without every other copy of a leaf most do (%lld)",
+	    (long long)found.found);
+	ok(found.last_seq > found.found || !found.end_known, "and it is known that some are missing");
+	(void)!dir_remove(dir, u);
+}
+
+static const size_t sizes[] = { 3900, 4000, 4061, 4100, 4600, 8100, 12300, 70000, 1 << 20 };
+
+static bool
+look_large(void *arg, const struct row *r)
+{
+	const char *want = arg;
+	size_t n = r->seq >= 1 && r->seq <= (int64_t)ARRAY_SIZE(sizes) ? sizes[r->seq - 1] : 0;
+
+	wrong += r->payload.n != n || memcmp(r->payload.p, want, n) != 0;
+	return true;
+}
+
+static int
+salvage_large(struct uuid u, char *want)
+{
+	wrong = 0;
+	if (salvage_read(dir, u, look_large, want, &found, errmsg) != ERR_OK || wrong > 0)
+		return -1;
+	return (int)found.found;
+}
+
+/* Rows that go on behind their leaf. */
+static void
+test_large(void)
+{
+	struct uuid u = uuid_v7(&ids, clock_us());
+	char path[512], *text = malloc(1 << 20);
+	struct made_row made;
+	struct journal *j;
+	struct row row;
+	size_t i;
+
+	if (!text || journal_open(&j, dir, u, "n1", errmsg) != ERR_OK)
+		exit(1);
+	for (i = 0; i < 1 << 20; i++)
+		text[i] = (char)rand_r(&seed);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		make_rows(&row, &made, 1, (int64_t)i + 1);
+		row.payload = (struct slice){ text, sizes[i] };
+		if (journal_append(j, &row, 1) != ERR_OK || journal_commit(j) != ERR_OK)
+			exit(1);
+	}
+	journal_close(&j);
+	is_int(salvage_large(u, text), ARRAY_SIZE(sizes), "rows of many pages come out");
+	path_of(path, u, ".db-wal");
+	flip(path, size_of(path) - 100000);
+	is_int(salvage_large(u, text), ARRAY_SIZE(sizes) - 1, "but for one with a bit that is wrong");
+	is_int(found.last_seq, ARRAY_SIZE(sizes), "which is known to be missing");
+	free(text);
+	(void)!dir_remove(dir, u);
+}
+
 /* Bytes of a row that changed before SQLite wrote them: its checksums are right, the
  * row's own is not. */
 static void
@@ -408,12 +503,15 @@ main(void)
 	make_dir(dir);
 	is_int(salvage(make_segment()), ROWS, "an undamaged segment gives every row");
 	ok(found.end_known && found.last_seq == ROWS && found.io_errors == 0, "and knows that these are all");
-	flips(".db-wal", n, ROWS / 2);
-	flips(".db", n, ROWS / 2);
+	/* one bit costs no more than a turn's rows, which stand on one copy of a page only */
+	flips(".db-wal", n, ROWS - 5);
+	flips(".db", n, ROWS);
 	headers();
 	wal_header();
 	cuts();
 	test_unreadable();
+	test_pages();
+	test_large();
 	test_changed_row();
 	remove_dir(dir);
 	return done();

@@ -1,5 +1,5 @@
 /*
- * A segment of 40 rows with bytes of its files changed or cut off, as the input says:
+ * A segment of 40 rows, one of which goes on behind its leaf, with bytes of its files changed or cut off, as the input says:
  * every reader ends, hands out no row that was not written, and removes no file.
  *
  * Input: groups of 5 bytes: which file and how (bit 7: cut it there), place (3 bytes,
@@ -17,6 +17,7 @@
 #include "tools/rows.h"
 
 #define ROWS	40
+#define LARGE	20
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -25,6 +26,7 @@ static struct file { char path[512]; char *whole, *now; size_t size; } files[2];
 static char dir[256], shm[520], errmsg[256];
 static struct uuid segment;
 static struct made_row made[ROWS];
+static char large[9000];
 static int64_t expected;
 
 static void
@@ -65,6 +67,8 @@ make_segment(void)
 	uuid_source_init(&ids);
 	segment = uuid_v7(&ids, clock_us());
 	make_rows(rows, made, ROWS, 1);
+	memset(large, 'x', sizeof large);
+	rows[LARGE - 1].payload = (struct slice){ large, sizeof large };
 	CHECK(journal_open(&j, dir, segment, "n1", errmsg) == ERR_OK);
 	for (i = 0; i < ROWS; i += 4)
 		CHECK(journal_append(j, rows + i, 4) == ERR_OK && journal_commit(j) == ERR_OK);
@@ -103,6 +107,8 @@ damage(const uint8_t *data, size_t n)
 static bool
 as_written(const struct row *r)
 {
+	if (r->seq == LARGE)
+		return slice_eq(r->payload, (struct slice){ large, sizeof large });
 	return r->seq >= 1 && r->seq <= ROWS && slice_is(r->payload, made[r->seq - 1].payload) &&
 	    slice_is(r->id, made[r->seq - 1].id);
 }
