@@ -34,25 +34,45 @@ varint(struct span *s, uint64_t *v)
 		if (!(*s->p++ & 0x80))
 			return true;
 	}
-	if (s->p == s->end)
+	if (s->p >= s->end)
 		return false;
 	*v = *v << 8 | *s->p++;
 	return true;
 }
 
+static size_t
+pointer(const uint8_t *page, size_t i)
+{
+	return be16(page + PAGE_HEADER + 2 * i);
+}
+
 size_t
 cells_count(const uint8_t *page)
 {
-	size_t n = be16(page + 3);
+	size_t n = be16(page + 3), content = be16(page + 5), room, lowest;
 
-	return n < CELLS_MAX ? n : CELLS_MAX;
+	/* An overflow page, whose bytes somebody else may have chosen: it begins with the
+	 * number of the next, which is below 2^24. No bit that is wrong makes a leaf's 13 zero. */
+	if (page[0] == 0)
+		return 0;
+	/* where content begins there are no pointers any more */
+	room = content < PAGE_HEADER ? 0 : (content - PAGE_HEADER) / 2;
+	if (n > room)
+		n = room;
+	if (n > CELLS_MAX)
+		n = CELLS_MAX;
+	/* either may be too small by a bit: rows are appended, each below the one before */
+	lowest = n > 0 ? pointer(page, n - 1) : PAGE;
+	while (n < CELLS_MAX && pointer(page, n) < lowest && pointer(page, n) >= PAGE_HEADER + 2 * (n + 1))
+		lowest = pointer(page, n++);
+	return n;
 }
 
 /* The record's size, its row's seq, and what is on the page from the record on. */
 static bool
 cell(const uint8_t *page, size_t i, uint64_t *size, int64_t *seq, struct span *record)
 {
-	size_t at = be16(page + PAGE_HEADER + 2 * i);
+	size_t at = pointer(page, i);
 	uint64_t key;
 
 	if (at >= PAGE)
@@ -65,14 +85,21 @@ cell(const uint8_t *page, size_t i, uint64_t *size, int64_t *seq, struct span *r
 }
 
 int64_t
-cells_last(const uint8_t *page)
+cells_seq(const uint8_t *page, size_t i)
 {
-	size_t n = cells_count(page);
 	struct span record;
 	uint64_t size;
 	int64_t seq;
 
-	return page[0] == LEAF && n > 0 && cell(page, n - 1, &size, &seq, &record) ? seq : 0;
+	return cell(page, i, &size, &seq, &record) ? seq : 0;
+}
+
+int64_t
+cells_last(const uint8_t *page)
+{
+	size_t n = cells_count(page);
+
+	return page[0] == LEAF && n > 0 ? cells_seq(page, n - 1) : 0;
 }
 
 /* From the record's header, of which n bytes are at hand: what is there must add up. */

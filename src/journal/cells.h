@@ -19,13 +19,15 @@
  * until the next call. NULL: they cannot be had. */
 typedef const uint8_t *cells_page(void *arg, uint32_t number);
 
-/* How many cells the page says it has, never more than it has room for. */
+/* How many cells there are to try, of which some may be none. */
 size_t cells_count(const uint8_t *page);
+/* seq of cell i, by its word alone, or 0. */
+int64_t cells_seq(const uint8_t *page, size_t i);
 /* Largest seq on a leaf of table row, by its word alone; other pages: 0. */
 int64_t cells_last(const uint8_t *page);
 
 /*
- * The row in cell i. Slices point into the page, or into `rest`, whose cap is the size of
+ * The row in cell i. Slices point into the page, or into `rest`, whose max is the size of
  * the largest row; context is as stored. false: there is none that is as it was written,
  * or memory ran out, and rest->failed.
  */

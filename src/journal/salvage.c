@@ -16,7 +16,7 @@
 #define PAGE		FRAME_PAGE
 #define PAGES_MAX	(1 << 21)	/* 8 GiB; a page number beyond it is damage */
 #define ROWS_MAX	(1 << 26)
-#define ROW_MAX		(64 << 20)	/* bytes */
+#define CHAIN_READS	16		/* of each page, on average: each row is tried on some copies */
 
 /* Where a row lies: a copy of a page, plus 1, and a cell. page 0: it has not been found. */
 struct place { uint32_t copy; uint16_t cell; };
@@ -25,7 +25,6 @@ struct place { uint32_t copy; uint16_t cell; };
  * frames of the WAL. */
 struct salvage {
 	int fd;				/* the database, or -1 */
-	bool has_wal;
 	struct frames wal;
 	uint32_t stored, n;		/* copies in the database, and in all */
 	uint32_t *pages;		/* by page number: its copy, plus 1 */
@@ -33,6 +32,7 @@ struct salvage {
 	size_t room;			/* for how many */
 	uint8_t page[PAGE];		/* the copy at hand */
 	uint8_t more[PAGE];
+	uint64_t chain;			/* how many pages behind leaves may still be read */
 	struct buf rest, context;
 	int64_t head;			/* whose context that is */
 	struct salvaged *out;
@@ -70,22 +70,21 @@ open_files(struct salvage *s, const char *dir, struct uuid u)
 	enum err e = open_database(s, dir, u);
 	uint32_t i;
 
-	if (e == ERR_OK && (e = frames_open(&s->wal, dir, u)) == ERR_OK)
-		s->has_wal = true;
-	else if (e == ERR_DOWN)
-		e = ERR_OK;
-	else if (e == ERR_IO && !*s->errmsg)
-		e = fail(s, "the WAL");
 	if (e != ERR_OK)
 		return e;
-	s->n = s->stored;
-	if (s->has_wal)
-		s->n += (uint32_t)(s->wal.n < PAGES_MAX ? s->wal.n : PAGES_MAX);
+	e = frames_open(&s->wal, dir, u);
+	if (e != ERR_OK)
+		s->wal.fd = -1;
+	if (e != ERR_OK && e != ERR_DOWN)
+		return fail(s, "the WAL");
+	s->n = s->stored + (uint32_t)(s->wal.n < PAGES_MAX ? s->wal.n : PAGES_MAX);
 	s->pages = calloc(PAGES_MAX, sizeof *s->pages);
 	if (!s->pages)
 		return fail(s, "salvage");
 	for (i = 0; i < s->stored; i++)
 		s->pages[i] = i + 1;
+	/* no row is longer than all pages */
+	buf_init(&s->rest, (size_t)s->n * PAGE);
 	return ERR_OK;
 }
 
@@ -94,7 +93,7 @@ close_files(struct salvage *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
-	if (s->has_wal)
+	if (s->wal.fd >= 0)
 		frames_close(&s->wal);
 	free(s->pages);
 	free(s->places);
@@ -161,8 +160,9 @@ page_of(void *arg, uint32_t number)
 {
 	struct salvage *s = arg;
 
-	if (number == 0 || number > PAGES_MAX || s->pages[number - 1] == 0)
+	if (number == 0 || number > PAGES_MAX || s->pages[number - 1] == 0 || s->chain == 0)
 		return NULL;
+	s->chain--;
 	return read_copy(s, s->pages[number - 1] - 1, s->more) == ERR_OK ? s->more : NULL;
 }
 
@@ -190,7 +190,13 @@ note(struct salvage *s, int64_t seq, struct place place)
 	return ERR_OK;
 }
 
-/* Every copy of every page, so that a row comes out of an older one when the last is damaged. */
+static bool
+has_place(const struct salvage *s, int64_t seq)
+{
+	return seq > 0 && (size_t)seq < s->room && s->places[seq].copy != 0;
+}
+
+/* On any copy of any page. A row that is right is the same on all of its copies. */
 static enum err
 find_rows(struct salvage *s)
 {
@@ -199,6 +205,7 @@ find_rows(struct salvage *s)
 	uint32_t copy;
 	size_t i, n;
 
+	s->chain = CHAIN_READS * (uint64_t)s->n;
 	for (copy = 0; copy < s->n; copy++) {
 		if (read_copy(s, copy, s->page) != ERR_OK) {
 			s->out->io_errors += copy < s->stored;	/* those of frames are counted */
@@ -206,7 +213,9 @@ find_rows(struct salvage *s)
 		}
 		n = cells_count(s->page);
 		for (i = 0; i < n && e == ERR_OK; i++)
-			if (cells_row(s->page, i, page_of, s, &s->rest, &row))
+			if (has_place(s, cells_seq(s->page, i)))
+				continue;
+			else if (cells_row(s->page, i, page_of, s, &s->rest, &row))
 				e = note(s, row.seq, (struct place){ copy + 1, (uint16_t)i });
 			else if (s->rest.failed)
 				e = fail(s, "salvage");
@@ -238,16 +247,17 @@ read_rows(struct salvage *s, salvage_each *each, void *arg)
 	struct row row;
 	size_t seq;
 
+	s->chain = CHAIN_READS * (uint64_t)s->n;
 	for (seq = 1; seq < s->room; seq++) {
 		p = &s->places[seq];
-		if (p->copy != 0 && p->copy != at_hand && read_copy(s, p->copy - 1, s->page) != ERR_OK) {
-			s->out->io_errors++;
-			at_hand = 0;
-			continue;
-		}
 		if (p->copy == 0)
 			continue;
-		at_hand = p->copy;
+		if (p->copy != at_hand) {
+			at_hand = read_copy(s, p->copy - 1, s->page) == ERR_OK ? p->copy : 0;
+			s->out->io_errors += at_hand == 0;
+		}
+		if (at_hand == 0)
+			continue;
 		if (cells_row(s->page, p->cell, page_of, s, &s->rest, &row)) {
 			if (!hand_out(s, &row, each, arg))
 				return ERR_OK;
@@ -262,17 +272,16 @@ enum err
 salvage_read(const char *dir, struct uuid u, salvage_each *each, void *arg, struct salvaged *out,
 	     char errmsg[256])
 {
-	struct salvage s = { .fd = -1, .out = out, .errmsg = errmsg };
+	struct salvage s = { .fd = -1, .wal = { .fd = -1 }, .out = out, .errmsg = errmsg };
 	enum err e;
 
 	*out = (struct salvaged){ .found = 0 };
 	errmsg[0] = '\0';
-	buf_init(&s.rest, ROW_MAX);
+	buf_init(&s.rest, 0);
 	buf_init(&s.context, 64 * 1024);
 	e = open_files(&s, dir, u);
 	if (e == ERR_OK) {
-		if (s.has_wal)
-			map_frames(&s);
+		map_frames(&s);
 		e = find_rows(&s);
 	}
 	if (e == ERR_OK)

@@ -28,9 +28,9 @@ struct salvaged {
 /*
  * Calls each for the readable rows in order of seq, each once, until it returns false;
  * slices live until it returns; context is filled in where the request's head row is
- * readable. The files are only read. ERR_NOMEM, and ERR_IO when files cannot be opened,
- * with errmsg (256 bytes): rows may have been handed out before. Damage and pages that
- * cannot be read are no error here.
+ * readable. The files are only read. ERR_NOMEM; ERR_IO and ERR_INVALID (a path too long)
+ * when files cannot be opened, with errmsg (256 bytes): rows may have been handed out
+ * before. Damage and pages that cannot be read are no error here.
  */
 typedef bool salvage_each(void *arg, const struct row *);
 enum err salvage_read(const char *dir, struct uuid, salvage_each *, void *arg, struct salvaged *,

@@ -1,6 +1,7 @@
 /*
- * A segment of 40 rows, one of which goes on behind its leaf, with bytes of its files changed or cut off, as the input says:
- * every reader ends, hands out no row that was not written, and removes no file.
+ * A segment of 40 rows, one of which goes on behind its leaf, with bytes of its files
+ * changed or cut off, as the input says: every reader ends, hands out no row that was
+ * not written, and removes no file.
  *
  * Input: groups of 5 bytes: which file and how (bit 7: cut it there), place (3 bytes,
  * taken modulo the size), what the byte is XORed with. Bit 6 of the first: salvage too,
@@ -10,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/cells.h"
 #include "journal/dir.h"
+#include "journal/frames.h"
 #include "journal/journal.h"
 #include "journal/salvage.h"
 #include "journal/segment.h"
@@ -128,6 +131,32 @@ take_later(void *arg UNUSED, const struct row *r)
 	return true;
 }
 
+static const uint8_t *
+no_page(void *arg UNUSED, uint32_t number UNUSED)
+{
+	return NULL;
+}
+
+/* Each page by itself, where the sanitizer sees its end. */
+static void
+read_pages(const struct file *f, size_t from, size_t step)
+{
+	uint8_t *page = malloc(FRAME_PAGE);
+	struct row row;
+	struct buf rest;
+	size_t i;
+
+	CHECK(page);
+	buf_init(&rest, 16 * FRAME_PAGE);
+	for (; from + FRAME_PAGE <= f->size; from += step) {
+		memcpy(page, f->now + from, FRAME_PAGE);
+		for (i = cells_count(page); i > 0; i--)
+			CHECK(!cells_row(page, i - 1, no_page, NULL, &rest, &row) || as_written(&row));
+	}
+	buf_fini(&rest);
+	free(page);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -139,6 +168,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!files[0].whole)
 		make_segment();
 	long_enough = damage(data, n);
+	read_pages(&files[0], 0, FRAME_PAGE);
+	read_pages(&files[1], 32 + FRAME_HEADER, FRAME_HEADER + FRAME_PAGE);
 	tail = dir_tail_check(dir, segment, errmsg);
 	CHECK(tail == ERR_OK || tail == ERR_CORRUPT);
 	expected = 0;
