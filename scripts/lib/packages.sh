@@ -31,6 +31,7 @@ PSQL_PACKAGES='postgresql-client command psql'
 CHECK_PACKAGES='
 cppcheck          command cppcheck
 mandoc            command mandoc
+patch             command patch
 shellcheck        command shellcheck
 '
 CHECK_ALL_PACKAGES='
