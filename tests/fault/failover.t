@@ -56,6 +56,7 @@ while [ $round -lt $ROUNDS ]; do
 	crash $first
 	SERVER=$(socket $second)
 	ok "the primary is gone, the standby read-only: the flusher waits" wait_until 10 says flush.wait
+	wait_until 10 sql_is "SELECT pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()" t
 	before=$(events)
 	sleep 1
 	is "nothing comes in" "$(events)" "$before"
@@ -84,9 +85,11 @@ while [ $round -lt $ROUNDS ]; do
 	kill $LOAD 2>/dev/null
 	load_end "no answer but 202"
 	ok "everything arrives" wait_drained 60
+	stop flush	# it removes segments
 	verify "each acknowledged event once" --no-duplicates "$W"/oracle*
 	is "nothing was quarantined" "$(sql "SELECT count(*) FROM forebay.quarantine")" 0
 	is "audit says so too" "$(forebay audit | tail -n 1)" "clean: every row is accounted for, once"
+	flush_with
 	old=$first first=$second second=$old
 done
 done_testing

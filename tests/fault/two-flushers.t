@@ -16,7 +16,20 @@ as cp -a "$J" "$W/copy"
 as mkdir "$W/run2"
 second() { spawn flush2 "$BIN/forebay-flusher" -c "$W/forebay.conf" -o journal.dir="$W/copy" -o run.dir="$W/run2" "$@"; }
 rows() { sql "SELECT count(*), count(DISTINCT payload->>'n') FROM forebay.event"; }
-# both wait for one row, and go at the same moment
+# both wait for one table, and go at the same moment
+sql_script >/dev/null <<END &
+BEGIN;
+LOCK TABLE forebay.progress;
+DO \$\$ BEGIN
+	FOR i IN 1..800 LOOP
+		EXIT WHEN (SELECT count(*) FROM pg_locks WHERE relation = 'forebay.progress'::regclass AND NOT granted) >= 2;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END \$\$;
+COMMIT;
+END
+wait_until 5 sql_is "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'forebay.progress'::regclass AND granted
+	AND mode = 'AccessExclusiveLock'" t
 flusher -o flush.batch_rows=50 -o log.level=debug
 second -o flush.batch_rows=50 -o log.level=debug
 ok "both flush it" wait_drained 30

@@ -13,6 +13,8 @@ N=$(grep -c . "$EVENTS")
 rows() { sql "SELECT count(*) FROM forebay.event WHERE ${1:-true}"; }
 rows_are() { [ "$(rows "$2")" = "$1" ]; }
 
+wait_until 10 grep -q flush.connected "$W/log/flush.log"
+
 # The sample events, as NDJSON.
 post "@$EVENTS" -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
 	-A 'roundtrip/1.0 "x"' >/dev/null

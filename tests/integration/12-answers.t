@@ -94,7 +94,7 @@ is "and says where" "$(json '$.offset')" 19
 # No segment can be made: every request is told to come again.
 stop collect
 as mkdir -m 0555 "$W/nowhere"
-spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o journal.dir="$W/nowhere"
+spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o journal.dir="$W/nowhere" -o collect.workers=1
 wait_until 10 fcgi get:/healthz answer
 refuse "no place for a segment" 503 unavailable '{"a":1}'
 like "come again soon" "$(head_of Retry-After)" '^[0-9]+$'

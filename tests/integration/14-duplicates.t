@@ -29,7 +29,7 @@ is "still $N rows" "$(rows)" "$N"
 post '{"id":"order-42","v":1}' >/dev/null
 post '{"id":"order-42","v":2}' >/dev/null
 ok "one id, two contents: two rows" wait_until 5 sql_is \
-	"SELECT string_agg(payload->>'v', ',' ORDER BY seq) FROM forebay.event WHERE id = 'order-42'" 1,2
+	"SELECT string_agg(payload->>'v', ',' ORDER BY received_at) FROM forebay.event WHERE id = 'order-42'" 1,2
 post '{"id":"order-43","source":"a","v":1}' >/dev/null
 post '{"id":"order-43","source":"b","v":1}' >/dev/null
 post '{"v":1}' >/dev/null

@@ -49,6 +49,7 @@ send "$A" k3 '[{"t":3},{"t":3},{"t":3},{"t":3}]'
 settle
 is "a fourth place is new" "$(count "payload->>'t' = '3'")" 4
 send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":"\ud800"},{"t":4,"n":2}]'
+settle
 send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":1},{"t":4,"n":2}]'
 settle
 is "a refused one keeps its place free" "$(sql "SELECT string_agg(payload->>'n', ' ' ORDER BY payload->>'n')

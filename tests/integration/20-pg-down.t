@@ -21,5 +21,6 @@ ok "the flusher stays up" running flush
 pg_start
 load_end "no answer but 202"
 ok "everything arrives" wait_drained 60
+stop flush	# it removes segments
 verify "each acknowledged event once" --no-duplicates "$W/oracle"
 done_testing

@@ -37,6 +37,7 @@ is "no transaction was torn: rows and progress agree after each" "$torn" ""
 kill $LOAD 2>/dev/null
 load_end "no answer but 202"
 ok "everything arrives" wait_drained 60
+stop flush	# it removes segments
 verify "each acknowledged event once, none counted twice" --no-duplicates "$W/oracle"
 is "audit says so too" "$(forebay audit | tail -n 1)" "clean: every row is accounted for, once"
 done_testing

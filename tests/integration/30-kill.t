@@ -3,7 +3,7 @@
 # over TLS: what was answered with 2xx stands in PostgreSQL once, nothing stands twice.
 # FULL=1: 200,000 events.
 . "$(dirname "$0")/lib.sh"
-if [ -n "${FULL:-}" ]; then N=200000 RATE=8000; else N=20000 RATE=2500; fi
+if [ -n "${FULL:-}" ]; then N=200000 RATE=8000; else N=30000 RATE=2500; fi
 world
 database
 collector -o journal.segment_age=3s

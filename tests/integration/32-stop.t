@@ -15,7 +15,7 @@ another_master() { [ -n "$(master)" ] && [ "$(master)" != "$1" ]; }
 acked() { grep -c ^A "$W/oracle"; }
 acked_more() { [ "$(acked)" -gt "$1" ]; }
 
-load_start --rate 2000 --seconds 14 --oracle "$W/oracle"
+load_start --rate 2000 --seconds 900 --oracle "$W/oracle"
 wait_until 10 acked_more 500
 
 old=$(master)
@@ -37,6 +37,7 @@ note "after $(($(now_ms) - began)) ms"
 like "with all work done" "$(grep -c 'stopped' "$W/log/collect.log")" '^[1-9]'
 seen=$(acked)
 ok "requests go on" wait_until 10 acked_more $((seen + 500))
+kill "$LOAD"
 load_end "no request failed"
 
 # systemd's watchdog stops at nothing, not even a master that is itself stopped

@@ -45,7 +45,8 @@ is "deaths are counted" "$([ "$(value forebay_worker_deaths_total)" -ge 4 ] && e
 awk '/worker.died.*status=71/ { split($2, t, ":"); s = t[1] * 3600 + t[2] * 60 + t[3]
 	if (n++) printf "%.2f ", s - last; last = s }' "$W/log/collect.log" >"$W/pauses"
 note "pauses: $(cat "$W/pauses")"
-is "each pause is longer than the one before" "$(awk '{ for (i = 3; i <= NF; i++) if ($i < 1.4 * $(i - 1)) print $i }' "$W/pauses")" ""
+is "from 0.1 s on each is twice the one before, or more" "$(awk '{ for (i = 1; i <= 4 && i <= NF; i++)
+	if ($i < 0.09 * 2 ^ (i - 1)) print $i }' "$W/pauses")" ""
 as mv "$KEYS.away" "$KEYS"
 ok "with its keys there are two again" wait_until 40 workers_are 2
 both_ready() { [ "$(value forebay_workers_ready)" = 2 ]; }

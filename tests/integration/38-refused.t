@@ -21,11 +21,12 @@ acked() { grep -c ^A "$W/oracle"; }
 acked_more() { [ "$(acked)" -gt "$1" ]; }
 # refuse WHAT PATTERN: SIGHUP, and the log says why
 refuse() {
-	local before seen
+	local before seen line
 	before=$(refusals)
+	line=$(($(wc -l <"$W/log/collect.log") + 1))
 	kill -HUP "$MASTER"
 	ok "$1: refused" wait_until 20 refused_more "$before"
-	like "$1: the log says why" "$(tail -n 3 "$W/log/collect.log")" "$2"
+	like "$1: the log says why" "$(tail -n "+$line" "$W/log/collect.log")" "$2"
 	is "$1: the workers stay" "$(children "$MASTER")" "$WORKERS"
 	seen=$(acked)
 	ok "$1: requests go on" wait_until 10 acked_more $((seen + 300))

@@ -17,7 +17,7 @@ elif [ "$1" -lt $((1000 * MB)) ]; then
 	skip "the volume of $W is nearly full"
 else
 	as fallocate -l 600M "$W/ballast"
-	spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o journal.floor_pct=50 \
+	spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1 -o journal.floor_pct=50 \
 		-o journal.floor_bytes=$((($1 - 300 * MB) / 1024))K -o journal.cap_pct=100
 	nginx 'keepalive_timeout 500ms;'
 	post '{"a":1}' >/dev/null
@@ -50,7 +50,7 @@ elif ! mounted full 48M -b 4096 2>"$W/log/mount.log"; then
 else
 	J=$W/full/journal
 	full="-o journal.dir=$J -o journal.segment_bytes=4M -o journal.keep=0 -o journal.keep_min=0"
-	collector $full -o journal.floor_pct=0 -o journal.floor_bytes=0 -o journal.cap_pct=100
+	collector $full -o collect.workers=2 -o journal.floor_pct=0 -o journal.floor_bytes=0 -o journal.cap_pct=100
 	nginx 'keepalive_timeout 500ms;'
 	load --form ndjson --events 20 --requests 10000 --expect 202,503 --oracle "$W/oracle"
 	is "a full volume gives 503 and nothing worse" "$?" 0
@@ -62,7 +62,8 @@ else
 	flusher $full
 	ok "with no block left, what was taken is flushed" wait_drained 60
 	as rm "$J/filler"
-	ok "events are taken again by themselves" wait_until 20 ready
+	all_ready() { forebay stats --json | grep -q "\"collect_ready\":2[,}]"; }
+	ok "events are taken again by themselves" wait_until 20 all_ready
 	load --requests 1000 --oracle "$W/oracle"
 	is "all of them" "$?" 0
 	ok "and flushed" wait_drained 30

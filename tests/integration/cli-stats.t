@@ -16,22 +16,23 @@ is "JSON: the last minute" "$(json '$.last_minute')" \
 	'[{"type": "a", "events": 2, "source": "s"}, {"type": "b", "events": 1, "source": null}]'
 is "counters" "$(json '$.collect_events_accepted_total')" 3
 is "who runs" "$(json '$.collect_runs')$(json '$.flush_runs')" truetrue
-is "nothing is pending" "$(number flush_pending_rows)" 0
+none_pending() { [ "$(number flush_pending_rows)" = 0 ]; }
+ok "nothing is pending" wait_until 10 none_pending
 
-# pour: events for some seconds, so that two samples differ; large ones, for the journal
+# pour: events until it is ended, so that two samples differ; large ones, for the journal
 # grows in steps
 pour() {
-	local i=0 pad
+	local pad
 	pad=$(head -c 70000 /dev/zero | tr '\0' x)
-	while [ $i -lt 40 ]; do
+	while :; do
 		fcgi "post:{\"type\":\"p\",\"pad\":\"$pad\"}" answer >/dev/null
-		i=$((i + 1))
 		sleep 0.05
 	done
 }
 pour &
 is "a rate above nothing" "$(number events_accepted_per_second | awk '{ print ($1 > 0) }')" 1
 like "when the journal will be full" "$(number seconds_until_full)" '^[0-9]+$'
+kill $!
 wait $!
 sleep 1.1
 is "and of nothing" "$(number events_accepted_per_second)" 0.0

@@ -317,6 +317,7 @@ world_dir() {
 
 # The flusher's login has the rights that forebay_flusher has, and no more.
 database() {
+	not_at_midnight 60
 	migrate >"$W/log/migrate.log" 2>&1 || bail "forebay db migrate failed"
 	sql "CREATE ROLE flusher LOGIN IN ROLE forebay_flusher" || bail "no role"
 }
@@ -401,12 +402,12 @@ stops() {
 	END
 }
 
-# at GATE COMMAND: waits until the flusher stands at gate 1, 2 or 3, runs psql's
-# command, and opens the gate
+# at GATE COMMAND: waits until the flusher stands at gate 1, 2 or 3, for AT at most, runs
+# psql's command, and opens the gate
 # shellcheck disable=SC1122	# END is SQL's here
 at() {
 	sql_script >/dev/null <<-END
-		SET statement_timeout = '3s';
+		SET statement_timeout = '${AT:-3s}';
 		SELECT pg_advisory_lock(7, $1);
 		DO \$\$ BEGIN
 			WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 7

@@ -30,7 +30,7 @@ ok "what it says to type works" follow
 alarm "no rights: an alarm" "GRANT forebay_flusher"
 ok "what it says to type works" follow
 recovers "and the rows land, without a restart" 10
-ok "the recovery is logged" logged flush.recovered
+ok "the recovery is logged" wait_until 5 logged flush.recovered
 is "the alarm is over" "$(forebay stats --json | grep -o '"flush_alarm":[0-9]*')" '"flush_alarm":0'
 
 # a password that changes
@@ -149,9 +149,9 @@ sleep 0.5
 start=$(now_ms)
 mark
 kill -TERM "$pid"
-ok "SIGTERM is noticed while the server is frozen" wait_until 2 logged "flush.stop .*emptying"
+ok "SIGTERM is noticed while the server is frozen" wait_until 8 logged "flush.stop .*emptying"
 kill -TERM "$pid"
-ok "a second one ends it at once" wait_until 2 gone "$pid"
+ok "a second one ends it at once" wait_until 8 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
 flusher -o flush.stop_timeout=1s

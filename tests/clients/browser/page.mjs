@@ -150,7 +150,7 @@ try {
 	}
 	const version = context.browser()?.version();
 	if (version) console.log(`# Chromium ${version}`);
-	await new Promise((done) => setTimeout(done, 500));	// beacons have no answer to wait for
+	await new Promise((done) => setTimeout(done, 3000));	// beacons have no answer to wait for
 } finally {
 	await context.close();
 	servers.forEach((s) => s.close());

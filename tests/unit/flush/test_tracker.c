@@ -108,7 +108,7 @@ turn(void)
 
 	if (tracker_scan(&t, true) != ERR_OK)
 		return SIZE_MAX;
-	tracker_keep_house(&t, 200);
+	tracker_keep_house(&t, 60000);
 	if (!t.connected)
 		return 0;
 	if (tracker_progress(&t, sink) != ERR_OK)
@@ -280,7 +280,7 @@ test_ask_once_more(void)
 		usleep(20000);
 		if (tracker_scan(&t, true) != ERR_OK)
 			break;
-		tracker_keep_house(&t, 200);
+		tracker_keep_house(&t, 60000);
 	}
 	ok(t.segs[0].leaving == ASK_ONCE_MORE && exists(name(1), ".db"), "before it goes, progress is read again");
 	is_int((long long)turn(), 7, "it went back: the rows are sent again");
