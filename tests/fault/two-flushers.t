@@ -17,7 +17,7 @@ as mkdir "$W/run2"
 second() { spawn flush2 "$BIN/forebay-flusher" -c "$W/forebay.conf" -o journal.dir="$W/copy" -o run.dir="$W/run2" "$@"; }
 rows() { sql "SELECT count(*), count(DISTINCT payload->>'n') FROM forebay.event"; }
 # both wait for one table, and go at the same moment
-sql_script >/dev/null <<END &
+sql_script >/dev/null <<SQL &
 BEGIN;
 LOCK TABLE forebay.progress;
 DO \$\$ BEGIN
@@ -27,7 +27,7 @@ DO \$\$ BEGIN
 	END LOOP;
 END \$\$;
 COMMIT;
-END
+SQL
 wait_until 5 sql_is "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'forebay.progress'::regclass AND granted
 	AND mode = 'AccessExclusiveLock'" t
 flusher -o flush.batch_rows=50 -o log.level=debug
