@@ -19,6 +19,7 @@ else
 	as fallocate -l 600M "$W/ballast"
 	spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1 -o journal.floor_pct=50 \
 		-o journal.floor_bytes=$((($1 - 300 * MB) / 1024))K -o journal.cap_pct=100
+	wait_until 10 fcgi get:/healthz answer	# before, nginx would say 503
 	nginx 'keepalive_timeout 500ms;'
 	post '{"a":1}' >/dev/null
 	is "below the floor events are refused" "$(status) $(json '$.code')" "503 unavailable"
