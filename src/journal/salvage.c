@@ -18,7 +18,7 @@
 #define ROWS_MAX	(1 << 26)
 #define CHAIN_READS	16		/* of each page, on average: each row is tried on some copies */
 
-/* Where a row lies: a copy of a page, plus 1, and a cell. page 0: it has not been found. */
+/* Where a row lies: a copy of a page, plus 1, and a cell. copy 0: it has not been found. */
 struct place { uint32_t copy; uint16_t cell; };
 
 /* The copies of pages that there are: those of the database file, and behind them the
