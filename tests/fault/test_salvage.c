@@ -631,6 +631,27 @@ salvage_large(struct uuid u, char *want)
 	return (int)found.found;
 }
 
+/* Gives the last leaf's frame the number of the first page behind a leaf. Leaves need no
+ * number; that page does. */
+static void
+misname(const char *path)
+{
+	unsigned char first, number[4];
+	off_t i, leaf = 0, behind = 0;
+	int fd = open(path, O_RDWR);
+
+	for (i = 0; pread(fd, &first, 1, FRAME(i) + 24) == 1 && page_in(fd, i) != 0; i++) {
+		if (first == LEAF)
+			leaf = i;
+		else if (first == 0 && behind == 0)
+			behind = i;
+	}
+	ok(behind > 0 && behind < leaf && pread(fd, number, sizeof number, FRAME(behind)) == sizeof number &&
+	    pwrite(fd, number, sizeof number, FRAME(leaf)) == sizeof number,
+	    "a frame with the number of another page");
+	close(fd);
+}
+
 /* Rows that go on behind their leaf. */
 static void
 test_large(void)
@@ -658,6 +679,8 @@ test_large(void)
 	flip(path, size_of(path) - 100000);
 	is_int(salvage_large(u, text), ARRAY_SIZE(sizes) - 1, "but for one with a bit that is wrong");
 	is_int(found.last_seq, ARRAY_SIZE(sizes), "which is known to be missing");
+	misname(path);
+	is_int(salvage_large(u, text), ARRAY_SIZE(sizes) - 1, "does not stand in for that page");
 	free(text);
 	(void)!dir_remove(dir, u);
 }
