@@ -73,7 +73,7 @@ map(struct stat_file *f, int fd, uint32_t n, int prot)
 	return ERR_OK;
 }
 
-/* Does fd hold a file of our shape? n: 0 takes any number of slots. */
+/* Does fd hold a file of our shape? Then n is its number of slots. */
 static bool
 read_header(int fd, uint32_t *n)
 {
@@ -82,7 +82,7 @@ read_header(int fd, uint32_t *n)
 
 	if (pread(fd, &got, sizeof got, 0) != sizeof got || fstat(fd, &st) != 0)
 		return false;
-	want = header_of(*n ? *n : got.n);
+	want = header_of(got.n);
 	*n = got.n;
 	return memcmp(&got, &want, sizeof got) == 0 && (size_t)st.st_size == size_of(got.n);
 }
@@ -92,15 +92,15 @@ stat_create(struct stat_file *f, const char *dir, const char *name, uint32_t n)
 {
 	char path[1024];
 	struct header h = header_of(n);
-	uint32_t have = n;
+	uint32_t have;
 	int fd;
 
 	f->fresh = false;
 	if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
 		return ERR_INVALID;
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0 && read_header(fd, &have))
-		return map(f, fd, n, PROT_READ | PROT_WRITE);
+	if (fd >= 0 && read_header(fd, &have) && have >= n)
+		return map(f, fd, have, PROT_READ | PROT_WRITE);
 	if (fd >= 0)
 		close(fd);
 	f->fresh = true;
@@ -119,7 +119,7 @@ enum err
 stat_open(struct stat_file *f, const char *dir, const char *name)
 {
 	char path[1024];
-	uint32_t n = 0;
+	uint32_t n;
 	int fd;
 
 	if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)

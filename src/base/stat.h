@@ -51,8 +51,8 @@ struct stat_file {
 	bool fresh;		/* made by stat_create(); who maps the file before it is not seen */
 };
 
-/* Creates or takes over DIR/NAME with n slots; a file of another shape is
- * replaced. The mapping is shared over fork. */
+/* Creates or takes over DIR/NAME with n slots, or more; a file of another shape or
+ * of fewer is replaced. The mapping is shared over fork. */
 enum err stat_create(struct stat_file *, const char *dir, const char *name, uint32_t n) MUST_CHECK;
 /* Maps it for reading; ERR_DOWN when it is not there. */
 enum err stat_open(struct stat_file *, const char *dir, const char *name) MUST_CHECK;

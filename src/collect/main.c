@@ -105,8 +105,8 @@ check_keys(const struct conf *conf)
 	keys_free(&keys);
 }
 
-/* Slots for two generations, for a reload that asks for more workers, and for every
- * worker of the former self. */
+/* Slots for a generation that serves, one that starts and two that are leaving, for a
+ * reload that asks for more workers, and for every worker of the former self. */
 static uint32_t
 slots(const struct conf *conf, const struct handover *before)
 {
@@ -116,7 +116,7 @@ slots(const struct conf *conf, const struct handover *before)
 
 	if (cpus > 0 && (uint32_t)cpus > most)
 		most = (uint32_t)cpus;
-	n = most < 8 ? 16 : most > 256 ? 512 : most * 2;
+	n = most < 4 ? 16 : most > 128 ? 512 : most * 4;
 	for (i = 0; i < before->n; i++)
 		if (before->children[i].slot >= n)
 			n = before->children[i].slot + 1;

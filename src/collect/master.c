@@ -221,6 +221,27 @@ kill_stuck(struct master *m, int64_t now)
 	}
 }
 
+static bool
+is_older(const struct master *m, const struct child *c)
+{
+	return c->pid && c->generation != m->generation && !c->kill_at_ms;
+}
+
+/* A generation that is not whole leaves when its successor comes: the older one
+ * serves until that is whole. If it stayed, reloads in quick succession would fill
+ * all slots with workers that wait for those which find none. */
+static void
+retire_unfinished(struct master *m, int64_t now)
+{
+	unsigned i;
+
+	if (count(m, is_older) == 0)
+		return;
+	for (i = 0; i < m->n_slots; i++)
+		if (is_current(m, &m->children[i]))
+			retire(m, &m->children[i], now);
+}
+
 static void
 reload(struct master *m)
 {
@@ -231,6 +252,7 @@ reload(struct master *m)
 		log_error("reload.refused", "keeping=\"what runs\" see=\"the lines above\"");
 		return;
 	}
+	retire_unfinished(m, clock_mono_ms());
 	for (i = 0; i < m->n_slots; i++)
 		if (m->children[i].pid)
 			h.children[h.n++] = (struct handover_child){
@@ -316,8 +338,9 @@ master_run(struct master_args *a)
 	struct pollfd p;
 	int64_t now;
 
-	m = (struct master){ .a = a, .want = workers_wanted(a->conf), .n_slots = a->stats->n };
-	CHECK(m.n_slots <= MAX_WORKERS && m.n_slots >= 2 * m.want);
+	m = (struct master){ .a = a, .want = workers_wanted(a->conf) };
+	m.n_slots = a->stats->n < MAX_WORKERS ? a->stats->n : MAX_WORKERS;
+	CHECK(m.n_slots >= 2 * m.want);
 	m.signals = open_signals();
 	if (m.signals < 0)
 		return EX_OSERR;

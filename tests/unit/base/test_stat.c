@@ -75,8 +75,11 @@ test_take_over(void)
 	is_int(stat_create(&f, dir, "t.stat", 3), ERR_OK, "taken over");
 	is_int((long long)stat_sum(&f, STAT_collect_requests_total), 43, "totals go on");
 	stat_close(&f);
-	is_int(stat_create(&f, dir, "t.stat", 2), ERR_OK, "with another number of slots");
-	is_int((long long)stat_sum(&f, STAT_collect_requests_total), 0, "it begins anew");
+	is_int(stat_create(&f, dir, "t.stat", 2), ERR_OK, "by who needs fewer slots");
+	ok(f.n == 3 && stat_sum(&f, STAT_collect_requests_total) == 43, "it keeps them all");
+	stat_close(&f);
+	is_int(stat_create(&f, dir, "t.stat", 4), ERR_OK, "by who needs more");
+	ok(f.n == 4 && stat_sum(&f, STAT_collect_requests_total) == 0, "it begins anew");
 	stat_close(&f);
 }
 
