@@ -26,7 +26,7 @@ free_ports() {
 	PAGE_PORT=$(shuf -n 1 -i 32001-32700)
 	is_free "$PAGE_PORT" && is_free $((PAGE_PORT + 1))
 }
-wait_until 5 free_ports && ALLOWED=https://localhost:$PAGE_PORT REFUSED=https://localhost:$((PAGE_PORT + 1))
+wait_until 30 free_ports && ALLOWED=https://localhost:$PAGE_PORT REFUSED=https://localhost:$((PAGE_PORT + 1))
 KEY=$(forebay key new --name page --origins "$ALLOWED" page 2>/dev/null)
 echo "\"$ALLOWED\" 1;" >"$W/nginx/origins.conf"
 collector

@@ -26,7 +26,7 @@ end() {
 	done
 	for f in "$W"/*.pid; do
 		[ -e "$f" ] || continue
-		wait_until 15 gone "$(cat "$f")"
+		wait_until 30 gone "$(cat "$f")"
 		kill -KILL "-$(cat "$f")" 2>/dev/null
 	done
 	[ "$FAILED" = 0 ] && [ $rc = 0 ] || for f in "$W"/log/*; do
@@ -70,7 +70,7 @@ chown www-data "$W/tls"
 chmod 0755 "$W"
 spawn net unshare --net sh -c 'ip link set lo up; exec sleep 600'
 netns() { nsenter -t "$(pid_of net)" -n -- "$@"; }
-wait_until 5 netns grep -q lo /proc/net/fib_trie
+wait_until 30 netns grep -q lo /proc/net/fib_trie
 COLLECT=$(images from --pull-never forebay) && NGINX=$(images from --pull-never forebay-nginx) || bail "no containers"
 # buildah mounts these of its own over the ones given below, or under them, as it happens
 images config --volume /run/forebay- --volume /var/lib/forebay- "$COLLECT" &&

@@ -47,14 +47,14 @@ ok "within bounds" test "$(grep -c accept. "$W/log/collect.log")" -le $((3 + LON
 fcgi 'post:{"n":1}' answer 'post:{"n":2}' answer quiet:2500 'post:{"n":3}' answer >"$W/answers" &
 answers=$!
 two_answers() { [ "$(grep -c '^Status: 202' "$W/answers")" = 2 ]; }
-wait_until 5 two_answers
+wait_until 30 two_answers
 limit "$worker" 6
 before=$(cpu "$worker")
 wait $answers
 is "without descriptors it says no" "$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$W/answers" | tr '\n' ' ')" "202 202 503 "
 ok "it does not turn in circles" test $(($(cpu "$worker") - before)) -lt 60
 limit "$worker" 4096
-ok "it goes on when there are some" wait_until 15 accepted
+ok "it goes on when there are some" wait_until 30 accepted
 is "and has not died" "$(grep -c worker.died "$W/log/collect.log")" 0
 
 # the flusher: segments come, and it can open none
@@ -68,15 +68,15 @@ while [ $i -lt 30 ]; do
 done
 alarm_is() { forebay stats --json | grep -q "\"flush_alarm\":$1[,}]"; }
 says() { grep -q "flush.alarm.*Too many open files.*LimitNOFILE" "$W/log/flush.log"; }
-ok "a flusher without descriptors raises an alarm" wait_until 15 says
-ok "for metrics too" wait_until 3 alarm_is 1
+ok "a flusher without descriptors raises an alarm" wait_until 30 says
+ok "for metrics too" wait_until 30 alarm_is 1
 before=$(cpu "$flusher")
 sleep 2
 ok "it does not turn in circles" test $(($(cpu "$flusher") - before)) -lt 100
 ok "and does not fill the log" test "$(wc -l <"$W/log/flush.log")" -lt 40
 limit "$flusher" 4096
 ok "everything arrives when it has some" wait_drained 30
-ok "the alarm is over" wait_until 5 alarm_is 0
+ok "the alarm is over" wait_until 30 alarm_is 0
 ok "nothing was taken for damage" test ! -e "$J/aside"
 verify "each acknowledged event once" --no-duplicates "$W/oracle"
 is "audit says so too" "$(forebay audit | tail -n 1)" "clean: every row is accounted for, once"

@@ -31,7 +31,7 @@ stand_by() {
 	as "$PG/pg_basebackup" -h "$(socket "$1")" -U forebay -D "$(data "$2")" -R -X stream -c fast --no-sync || bail "no base backup"
 	start "$2"
 	setting "SET synchronous_standby_names = '*'"
-	wait_until 15 sql_is "SELECT sync_state FROM pg_stat_replication" sync || bail "the standby does not stream"
+	wait_until 30 sql_is "SELECT sync_state FROM pg_stat_replication" sync || bail "the standby does not stream"
 }
 events() { sql "SELECT count(*) FROM forebay.event"; }
 grows() { wait_until 20 sql_is "SELECT count(*) > $(events) + 200 FROM forebay.event" t; }
@@ -49,14 +49,14 @@ first=a second=b round=0
 while [ $round -lt $ROUNDS ]; do
 	round=$((round + 1))
 	stand_by $first $second
-	load_start --rate 1000 --seconds 60 --oracle "$W/oracle$round"
+	load_start --rate 1000 --seconds 900 --oracle "$W/oracle$round"
 	ok "rows arrive by a primary that waits for its standby" grows
 
 	LINE=$(($(wc -l <"$W/log/flush.log") + 1))
 	crash $first
 	SERVER=$(socket $second)
-	ok "the primary is gone, the standby read-only: the flusher waits" wait_until 10 says flush.wait
-	wait_until 10 sql_is "SELECT pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()" t
+	ok "the primary is gone, the standby read-only: the flusher waits" wait_until 30 says flush.wait
+	wait_until 30 sql_is "SELECT pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()" t
 	before=$(events)
 	sleep 1
 	is "nothing comes in" "$(events)" "$before"
@@ -64,7 +64,7 @@ while [ $round -lt $ROUNDS ]; do
 	# who is not told to look for a primary meets the standby's refusal
 	stop flush KILL
 	flush_with -o flush.conninfo="host=$SERVER user=flusher dbname=forebay"
-	ok "so does one that knows the standby only" wait_until 10 says 'flush.wait.*read-only'
+	ok "so does one that knows the standby only" wait_until 30 says 'flush.wait.*read-only'
 	stop flush KILL
 	flush_with
 	sql "SELECT pg_promote()" >/dev/null
@@ -76,7 +76,7 @@ while [ $round -lt $ROUNDS ]; do
 	before=$(events)
 	stop flush KILL
 	flush_with
-	[ $first = b ] || ok "the old server comes back, and is asked" wait_until 10 asked
+	[ $first = b ] || ok "the old server comes back, and is asked" wait_until 30 asked
 	sleep 1
 	is "it is given no row" "$(events)" "$before"
 	crash $first

@@ -8,8 +8,8 @@ collector -o journal.segment_age=3s
 nginx
 flusher -o flush.batch_age=50ms -o flush.batch_rows=500
 
-load_start -c 32 --rate 800 --seconds 60 --expect 202,503,504,0 --oracle "$W/oracle"
-wait_until 10 sql_is "SELECT count(*) > 100 FROM forebay.event" t
+load_start -c 32 --rate 800 --seconds 900 --expect 202,503,504,0 --oracle "$W/oracle"
+wait_until 30 sql_is "SELECT count(*) > 100 FROM forebay.event" t
 postmaster=$(head -n 1 "$W/pg/postmaster.pid")
 backend() { sql "SELECT pid FROM pg_stat_activity WHERE usename = 'flusher' LIMIT 1"; }
 # freeze WHAT PID ...
@@ -21,7 +21,7 @@ freeze() {
 	sleep 1.2
 	kill -CONT "$@"
 	before=$(sql "SELECT count(*) + 200 FROM forebay.event")
-	ok "$what: frozen, thawed, rows arrive again" wait_until 15 sql_is "SELECT count(*) > $before FROM forebay.event" t
+	ok "$what: frozen, thawed, rows arrive again" wait_until 30 sql_is "SELECT count(*) > $before FROM forebay.event" t
 }
 # shellcheck disable=SC2046	# pids, word by word
 {

@@ -14,10 +14,10 @@ as cp "$top_srcdir/tests/fault/cut_proxy.py" "$W/proxy.py" 2>/dev/null || cp "$t
 chmod a+rw "$W/cuts"
 chmod a+r "$W/proxy.py"
 spawn proxy /usr/bin/python3 "$W/proxy.py" "$W/proxy/.s.PGSQL.5432" "$W/run/.s.PGSQL.5432" "$SEED" "$W/cuts" "$LOST"
-wait_until 10 test -S "$W/proxy/.s.PGSQL.5432" || bail "the proxy does not start"
+wait_until 30 test -S "$W/proxy/.s.PGSQL.5432" || bail "the proxy does not start"
 flusher -o flush.conninfo="host=$W/proxy user=flusher dbname=forebay" -o flush.batch_age=20ms -o flush.batch_rows=200
 
-load_start --rate 1000 --seconds $((LOST + 10)) --oracle "$W/oracle"
+load_start --rate 1000 --seconds 900 --oracle "$W/oracle"
 cuts() { wc -l <"$W/cuts"; }
 enough() { [ "$(cuts)" -ge "$LOST" ]; }
 ok "$LOST answers are lost" wait_until $((LOST * 3 + 30)) enough

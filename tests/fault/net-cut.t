@@ -18,7 +18,7 @@ for ns in near wire far; do
 	echo $! >"$W/$ns.pid"
 done
 other_net() { [ "$(readlink "/proc/$(pid_of "$1")/ns/net")" != "$(readlink /proc/$$/ns/net)" ]; }
-for ns in near wire far; do wait_until 5 other_net $ns || bail "no namespace"; done
+for ns in near wire far; do wait_until 30 other_net $ns || bail "no namespace"; done
 net() { local ns=$1; shift; nsenter --net="/proc/$(pid_of "$ns")/ns/net" -- "$@"; }
 # inside NAMESPACE FUNCTION ...: what it spawns runs there
 inside() {
@@ -87,7 +87,7 @@ flush_with "tcp_user_timeout=2000 keepalives_idle=1 keepalives_interval=1 keepal
 ok "another flusher goes on" grows 15
 for gate in 1 2 3; do
 	cut_at $gate silence
-	ok "silence at gate $gate: it is noticed" wait_until 10 noticed
+	ok "silence at gate $gate: it is noticed" wait_until 30 noticed
 	mend silence
 	# a backend may hold its locks until its keepalives find out: 30 s
 	ok "rows arrive again" grows 60

@@ -24,13 +24,13 @@ reload_with() {		# reload_with WORKERS: until the master runs anew
 # a reload that comes before a new worker is there finds nothing unfinished
 more_than() { [ "$(children "$MASTER" | wc -w)" -gt "$1" ]; }
 
-ok "two workers" wait_until 10 workers_are 2
+ok "two workers" wait_until 30 workers_are 2
 first=$(children "$MASTER")
 as touch "$W/hang"
 fcgi 'post:{"a":1}' answer >"$W/answer" &
 waits=$!
 n=0
-while [ $n -lt 12 ] && reload_with 2 && wait_until 5 more_than 2; do n=$((n + 1)); done
+while [ $n -lt 12 ] && reload_with 2 && wait_until 30 more_than 2; do n=$((n + 1)); done
 is "twelve reloads, none of them finished" $n 12
 # shellcheck disable=SC2086	# pids, word by word
 ok "the first workers are there" sh -c 'for p; do kill -0 "$p" || exit 1; done' sh $first
@@ -46,7 +46,7 @@ ok "they are ready" ready
 # More, and fewer before those are whole
 as touch "$W/hang"
 reload_with 20
-ok "twenty are coming" wait_until 10 more_than 18
+ok "twenty are coming" wait_until 30 more_than 18
 reload_with 3
 as rm "$W/hang"
 ok "three are there" wait_until 40 workers_are 3

@@ -25,13 +25,13 @@ as touch "$W/broken"
 is "a sync that failed is no 2xx" "$(fcgi 'post:{"a":4}' answer | code)" 503
 as rm "$W/broken"
 accepted() { fcgi 'post:{"a":5}' answer | grep -q 'Status: 202'; }
-ok "it recovers by itself" wait_until 10 accepted
+ok "it recovers by itself" wait_until 30 accepted
 
 # the worker dies: its successor writes a file of its own
 fcgi 'post:{"a":6}' answer >"$W/before"
 # shellcheck disable=SC2046	# pids, word by word
 kill -9 $(children "$(pid_of collect)")
-wait_until 10 ready
+wait_until 30 ready
 fcgi 'post:{"a":7}' answer >"$W/after"
 is "after a death it accepts" "$(code <"$W/after")" 202
 ok "in a new segment, from 1 on" sh -c "[ '$(receipt "$W/before" | cut -d : -f 1)' != '$(receipt "$W/after" | cut -d : -f 1)' ] &&
@@ -71,7 +71,7 @@ chmod a+r "$W/full"
 # A busy machine may add to it, but not five times out of five.
 fill() {
 	local start
-	wait_until 10 ready		# the segment before was full too
+	wait_until 30 ready		# the segment before was full too
 	start=$(now_ms)
 	fcgi $post_params "param:CONTENT_LENGTH=$(wc -c <"$W/full")" params-end \
 		"stdin-file:$W/full" stdin-end answer >"$W/filled"

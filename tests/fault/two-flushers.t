@@ -28,7 +28,7 @@ DO \$\$ BEGIN
 END \$\$;
 COMMIT;
 SQL
-wait_until 5 sql_is "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'forebay.progress'::regclass AND granted
+wait_until 30 sql_is "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'forebay.progress'::regclass AND granted
 	AND mode = 'AccessExclusiveLock'" t
 flusher -o flush.batch_rows=50 -o log.level=debug
 second -o flush.batch_rows=50 -o log.level=debug
@@ -62,11 +62,11 @@ DB=postgres sql "DROP DATABASE forebay"
 DB=postgres sql "CREATE DATABASE forebay"
 flusher
 alarm() { grep flush.alarm "$W/log/flush.log" | tail -n 1 | grep -q "$1"; }
-ok "an empty database: an alarm that says what to type" wait_until 15 alarm 'type: forebay db migrate'
+ok "an empty database: an alarm that says what to type" wait_until 30 alarm 'type: forebay db migrate'
 stop flush
 migrate >>"$W/log/migrate.log" 2>&1
 flusher
-ok "with a schema it is another database: an alarm" wait_until 15 alarm 'another database'
+ok "with a schema it is another database: an alarm" wait_until 30 alarm 'another database'
 is "nothing is loaded unasked" "$(rows)" "0|0"
 advice=$(grep flush.alarm "$W/log/flush.log" | tail -n 1 | sed -n 's/.*type: //p')
 ok "what it says to type works: $advice" as sh -c "$advice"

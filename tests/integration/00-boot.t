@@ -39,11 +39,11 @@ is "nor is health posted" "$(status)" 405
 
 # A node that is drained says so to the load balancer and goes on accepting.
 as touch "$W/run/draining"
-ok "the drain mark makes it unready" wait_until 5 not_ready
+ok "the drain mark makes it unready" wait_until 30 not_ready
 post '{"drained":true}' >/dev/null
 is "but it accepts" "$(status)" 202
 rm "$W/run/draining"
-ok "without the mark it is ready again" wait_until 5 ready
+ok "without the mark it is ready again" wait_until 30 ready
 
 ok "SIGTERM ends the collector" stop collect TERM 20
 like "in order" "$(tail -n 1 "$W/log/collect.log")" 'stopped'

@@ -13,14 +13,14 @@ N=$(grep -c . "$EVENTS")
 rows() { sql "SELECT count(*) FROM forebay.event WHERE ${1:-true}"; }
 rows_are() { [ "$(rows "$2")" = "$1" ]; }
 
-wait_until 10 grep -q flush.connected "$W/log/flush.log"
+wait_until 30 grep -q flush.connected "$W/log/flush.log"
 
 # The sample events, as NDJSON.
 post "@$EVENTS" -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
 	-A 'roundtrip/1.0 "x"' >/dev/null
 is "$N events in one request" "$(status) $(json '$.accepted') $(json '$.rejected')" "202 $N 0"
 receipt=$(json '$.receipt')
-ok "stand in PostgreSQL within 2 s" wait_until 2 rows_are "$N" true
+ok "stand in PostgreSQL" wait_until 30 rows_are "$N" true
 cp "$EVENTS" "$W/lines"
 chmod a+r "$W/lines"
 is "each payload equals its line, in order" "$(sql_script <<END
@@ -68,7 +68,7 @@ awk 'BEGIN { for (i = 0; i < 3000; i++) { printf "{\"form\":\"large\",\"i\":%d,\
 	for (k = 0; k < 100; k++) printf "0123456789"; print "\"}" } }' | post @- >/dev/null
 sent "3 MB" 3000
 for form in object:1 array:3 ndjson:2 pretty:1 bom:1 gzip:1 magic:3 typeless:1 h2:1 large:3000; do
-	ok "${form%:*} arrived" wait_until 5 rows_are "${form#*:}" "payload->>'form' = '${form%:*}'"
+	ok "${form%:*} arrived" wait_until 30 rows_are "${form#*:}" "payload->>'form' = '${form%:*}'"
 done
 is "3,000 different ones" "$(sql "SELECT count(DISTINCT payload->>'i') FROM forebay.event
 	WHERE payload->>'form' = 'large' AND length(payload->>'pad') = 1000")" 3000
@@ -82,7 +82,7 @@ cat >"$W/odd" <<'END'
 END
 post "@$W/odd" >/dev/null
 sent "odd ones" 4
-ok "arrived" wait_until 5 rows_are 4 "payload ? 'odd'"
+ok "arrived" wait_until 30 rows_are 4 "payload ? 'odd'"
 is "jsonb keeps the last of two keys" "$(sql "SELECT payload->>'a' || (payload->>'') FROM forebay.event
 	WHERE payload->>'odd' = '1'")" "2empty key"
 is "escapes and characters are the same" "$(sql "SELECT payload->>'e' FROM forebay.event

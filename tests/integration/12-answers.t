@@ -95,7 +95,7 @@ is "and says where" "$(json '$.offset')" 19
 stop collect
 as mkdir -m 0555 "$W/nowhere"
 spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o journal.dir="$W/nowhere" -o collect.workers=1
-wait_until 10 fcgi get:/healthz answer
+wait_until 30 fcgi get:/healthz answer
 refuse "no place for a segment" 503 unavailable '{"a":1}'
 like "come again soon" "$(head_of Retry-After)" '^[0-9]+$'
 http GET /readyz >/dev/null
@@ -103,7 +103,7 @@ is "not ready" "$(status)" 503
 http GET /healthz >/dev/null
 is "but alive" "$(status)" 200
 as chmod 0755 "$W/nowhere"
-ok "and ready when there is a place" wait_until 10 ready
+ok "and ready when there is a place" wait_until 30 ready
 post '{"a":1}' >/dev/null
 is "which takes events" "$(status)" 202
 

@@ -109,7 +109,7 @@ try_all() {
 within() {	# within WHAT STATUS KEY: of a second, and a little for the machine
 	local began
 	began=$(now_ms)
-	ok "$1" wait_until 5 try_all "$2" "$3"
+	ok "$1" wait_until 30 try_all "$2" "$3"
 	note "after $(($(now_ms) - began)) ms"
 }
 web2=$(forebay key new --name web-2 web 2>/dev/null)
@@ -126,10 +126,10 @@ ok "and so does that line's" try_all 202 "$back"
 
 good=$(cat "$KEYS")
 echo 'not a key' | as tee -a "$KEYS" >/dev/null
-ok "a broken file is said to be one" wait_until 3 grep -q 'keys.refused.*keys:[0-9]*: expected.*keeping' "$W/log/collect.log"
+ok "a broken file is said to be one" wait_until 30 grep -q 'keys.refused.*keys:[0-9]*: expected.*keeping' "$W/log/collect.log"
 ok "the keys in force stay so" try_all 202 "$web3"
 as rm "$KEYS"
-ok "no file neither" wait_until 8 grep -q 'keys.refused.*No such file.*keeping' "$W/log/collect.log"
+ok "no file neither" wait_until 30 grep -q 'keys.refused.*No such file.*keeping' "$W/log/collect.log"
 ok "the keys in force stay so" try_all 202 "$web3"
 printf '%s\n' "$good" | grep -v "$(printf %s "$web3" | sha256sum | cut -c 1-64)" | as tee "$KEYS" >/dev/null
 within "and a good one counts again" 401 "$web3"

@@ -24,7 +24,7 @@ made=$(json '$.ids[2]')
 like "and one was made" "$made" '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-'
 like "with a receipt" "$(json '$.receipt')" '^[0-9a-f-]{36}:1-3$'
 is "type" "$(head_of Content-Type)" application/json
-ok "they stand in PostgreSQL" wait_until 5 sql_is "SELECT count(*) FROM forebay.event" 3
+ok "they stand in PostgreSQL" wait_until 30 sql_is "SELECT count(*) FROM forebay.event" 3
 is "under those ids" "$(sql "SELECT string_agg(id, ' ' ORDER BY seq) FROM forebay.event")" "a-1 a-2 $made"
 sync '{"id":"x","mode":"async"}'
 is "one object" "$(status) $(json '$.ids.size()') $(json '$.ids[0]')" "201 1 x"

@@ -200,14 +200,14 @@ ok "nor in a $(status) of nginx" echoed
 # --- the rest of nginx's own: limits, and a collector that is not there -----------------------
 stop nginx
 sed -i 's|^\tinclude .*/server.conf;|\tlimit_req zone=forebay_req burst=1 nodelay;\n\tlimit_req_status 429;\n&|' "$W/nginx/conf/site.conf"
-sed -i 's|rate=[0-9]*r/s|rate=1r/s|' "$W/nginx/conf/http.conf"
+sed -i 's|rate=[0-9]*r/s|rate=1r/m|' "$W/nginx/conf/http.conf"
 again() {
 	spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
-	wait_until 10 nginx_settled
+	wait_until 30 nginx_settled
 }
 again
 limited() { post '{"a":1}' -H "$TOKEN" -H 'Origin: https://a.example' >/dev/null; [ "$(status)" = 429 ]; }
-ok "too many requests" wait_until 5 limited
+ok "too many requests" wait_until 30 limited
 problem "nginx: too many requests" 429 rate_limited
 cors "nginx: which a page may see" https://a.example
 
@@ -230,7 +230,7 @@ problem "nginx: nobody answers (504)" 503 unavailable
 as mkdir -m 0555 "$W/nowhere"
 stop collect
 spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o journal.dir="$W/nowhere"
-wait_until 10 fcgi get:/healthz answer
+wait_until 30 fcgi get:/healthz answer
 post '{"a":1}' -H "$TOKEN" -H 'Origin: https://a.example' >/dev/null
 problem "the collector's own 503" 503 unavailable
 is "has one Retry-After" "$(grep -ic '^retry-after' "$W/head")" 1

@@ -10,7 +10,7 @@ nginx
 flusher -o journal.keep=0 -o journal.keep_min=0
 
 load_start --rate $RATE --seconds $((AWAY + 5)) --oracle "$W/oracle"
-wait_until 10 sql_is "SELECT count(*) > 100 FROM forebay.event" t
+wait_until 30 sql_is "SELECT count(*) > 100 FROM forebay.event" t
 ok "PostgreSQL stops" pg_stop fast
 before=$(wc -l <"$W/oracle")
 sleep $AWAY

@@ -9,7 +9,7 @@ collector -o journal.segment_age=2s
 nginx
 flusher -o flush.batch_age=20ms -o flush.batch_rows=300 -o journal.keep=0 -o journal.keep_min=0
 
-load_start --rate 2000 --seconds $((ROUNDS * 2)) --oracle "$W/oracle"
+load_start --rate 2000 --seconds 900 --oracle "$W/oracle"
 wait_until 10 sql_is "SELECT count(*) > 100 FROM forebay.event" t
 stops
 

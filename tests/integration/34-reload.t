@@ -52,7 +52,7 @@ roll() {
 settings() {
 	if [ $(($1 % 2)) = 1 ]; then limit=1; else limit=500; fi
 	sed -i "/^events = /d; s|^\[collect\]|&\nevents = $limit|" "$W/forebay.conf"
-	roll && wait_until 10 limit_is $limit
+	roll && wait_until 30 limit_is $limit
 }
 limit_is() {	# two events are one too many, or not
 	post '[{"x":1},{"x":2}]' -H "x-api-key: $KEY" >/dev/null
@@ -61,17 +61,17 @@ limit_is() {	# two events are one too many, or not
 keys() {
 	local key
 	key=$(forebay key new --name "k$1" other 2>/dev/null)
-	wait_until 5 key_is 202 "$key" || return 1
+	wait_until 30 key_is 202 "$key" || return 1
 	grep -v " k$1 " "$W/keys" | as tee "$W/keys.new" >/dev/null
 	as mv "$W/keys.new" "$W/keys"
-	wait_until 5 key_is 401 "$key"
+	wait_until 30 key_is 401 "$key"
 }
 key_is() {
 	post '{"x":1}' -H "x-api-key: $2" >/dev/null
 	[ "$(status)" = "$1" ]
 }
-certificate() { renew && wait_until 10 serves "$W/nginx/tls/cert.pem"; }
-nginx_reload() { renew && kill -HUP "$(pid_of nginx)" && wait_until 10 serves "$W/nginx/tls/cert.pem"; }
+certificate() { renew && wait_until 30 serves "$W/nginx/tls/cert.pem"; }
+nginx_reload() { renew && kill -HUP "$(pid_of nginx)" && wait_until 30 serves "$W/nginx/tls/cert.pem"; }
 serves() {
 	[ "$(openssl s_client -connect "localhost:$PORT" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint)" = \
 		"$(openssl x509 -noout -fingerprint -in "$1")" ]
@@ -91,7 +91,7 @@ is "others cannot read the key" "$(stat -Lc %a "$W/nginx/tls/key.pem" | cut -c 3
 
 WORKERS=$(children "$MASTER")
 load_start --rate $RATE --seconds 900 --ca "$W/issuer.pem" --oracle "$W/oracle"
-wait_until 10 acked_more 100
+wait_until 30 acked_more 100
 repeat() {	# repeat WHAT
 	local i=1 began seen
 	began=$(now_ms) seen=$(cat "$W"/oracle* | grep -c ^A)
@@ -101,7 +101,7 @@ repeat() {	# repeat WHAT
 }
 for what in settings keys certificate program; do repeat $what; done
 seen=$(cat "$W"/oracle* | grep -c ^A)
-ok "requests go on" wait_until 5 acked_more $((seen + RATE))
+ok "requests go on" wait_until 30 acked_more $((seen + RATE))
 kill -TERM "$LOAD"
 load_end "no request failed"
 
@@ -111,9 +111,9 @@ sed -i "s|\(ssl_certificate[_key]*\) .*/|\1 $W/nginx/tls/|" "$W/nginx/conf/site.
 is "two files by name" "$(grep -c "ssl_certificate.*$W/nginx/tls/" "$W/nginx/conf/site.conf")" 2
 old=$(children "$(pid_of nginx)")
 kill -HUP "$(pid_of nginx)"
-ok "which nginx takes" wait_until 10 all_gone "$old"
+ok "which nginx takes" wait_until 30 all_gone "$old"
 load_start --rate $RATE --seconds 900 --again --ca "$W/issuer.pem" --oracle "$W/oracle.2"
-wait_until 10 test -s "$W/oracle.2"
+wait_until 30 test -s "$W/oracle.2"
 repeat nginx_reload
 kill -TERM "$LOAD"
 load_end "nginx reloads: no request failed, those sent again included"

@@ -25,7 +25,7 @@ value() { scrape | awk -v m="$1" '$1 == m { print $2 }'; }
 workers_are() { [ "$(children "$MASTER" | wc -w)" = "$1" ]; }
 
 load_start --rate 1000 --seconds 900 --oracle "$W/oracle"
-wait_until 10 acked_more 100
+wait_until 30 acked_more 100
 
 # A worker without its keys does not start. One leaves in peace; its successors
 # find no file.
@@ -37,7 +37,7 @@ ok "a worker leaves" wait_until 20 gone "$victim"
 ok "its successor dies at once, again and again" wait_until 20 logged 'worker.died.*status=71' 4
 like "and the log says why" "$(grep -m 1 'keys.refused' "$W/log/collect.log")" 'No such file'
 seen=$(acked)
-ok "the other one serves on" wait_until 10 acked_more $((seen + 2000))
+ok "the other one serves on" wait_until 30 acked_more $((seen + 2000))
 ok "it is the same one" alive "$survivor"
 is "deaths are counted" "$([ "$(value forebay_worker_deaths_total)" -ge 4 ] && echo yes)" yes
 
@@ -57,7 +57,7 @@ kill -TERM "$LOAD"
 load_end "no request has failed"
 succeeded() { case " $(children "$MASTER") " in *" $1 "*) false ;; *) workers_are 2 ;; esac; }
 load_start --rate 1000 --seconds 900 --retry --expect 202,503,lost --oracle "$W/oracle.2"
-wait_until 10 test -s "$W/oracle.2"
+wait_until 30 test -s "$W/oracle.2"
 for _ in 1 2 3 4 5; do
 	sleep 1.2		# who lived for a second is replaced at once
 	victim=$(children "$MASTER" | tr ' ' '\n' | grep -vx "$survivor" | head -n 1)
@@ -76,7 +76,7 @@ reload_with() {		# reload_with WORKERS
 	kill -HUP "$MASTER"
 }
 load_start --rate 1000 --seconds 900 --oracle "$W/oracle.3"
-wait_until 10 test -s "$W/oracle.3"
+wait_until 30 test -s "$W/oracle.3"
 reload_with 20
 ok "2 workers become 20" wait_until 40 workers_are 20
 reload_with 2
@@ -98,7 +98,7 @@ ok "a program that starts no worker" wait_until 20 logged worker.fork_failed 1
 seen=$(grep -c ^A "$W/oracle.3")
 goes_on() { [ "$(grep -c ^A "$W/oracle.3")" -gt "$1" ]; }
 [ -z "${FULL:-}" ] || sleep 65
-ok "requests go on" wait_until 10 goes_on $((seen + 2000))
+ok "requests go on" wait_until 30 goes_on $((seen + 2000))
 is "the old ones serve them" "$(children "$MASTER")" "$old"
 as prlimit --pid "$MASTER" --nproc="$(as prlimit --pid "$MASTER" --nproc -o HARD --noheadings | tr -d ' ')"
 ok "when it can it takes over" wait_until 60 workers_are 20

@@ -29,7 +29,7 @@ refuse() {
 	like "$1: the log says why" "$(tail -n "+$line" "$W/log/collect.log")" "$2"
 	is "$1: the workers stay" "$(children "$MASTER")" "$WORKERS"
 	seen=$(acked)
-	ok "$1: requests go on" wait_until 10 acked_more $((seen + 300))
+	ok "$1: requests go on" wait_until 30 acked_more $((seen + 300))
 }
 with() {			# with FILE TEXT: its content for a moment
 	as cp -p "$1" "$W/kept"
@@ -38,7 +38,7 @@ with() {			# with FILE TEXT: its content for a moment
 back() { as mv "$W/kept" "$1"; }
 
 load_start --rate 1000 --seconds 900 --oracle "$W/oracle"
-wait_until 10 acked_more 100
+wait_until 30 acked_more 100
 
 with "$W/forebay.conf" '[collect]\nwrokers = 3\n'
 refuse "an unknown setting" 'forebay.conf:2: .*wrokers'
@@ -92,7 +92,7 @@ two_left() { [ "$(children "$MASTER" | wc -w)" = 2 ]; }
 ok "with as many workers" wait_until 20 two_left
 is "of the new program" "$(stat -L -c %i "/proc/$MASTER/exe")" "$(stat -c %i "$W/prog/forebayd")"
 seen=$(acked)
-ok "requests go on" wait_until 10 acked_more $((seen + 300))
+ok "requests go on" wait_until 30 acked_more $((seen + 300))
 kill -TERM "$LOAD"
 load_end "no request has failed"
 is "no worker died" "$(grep 'worker.died\|worker.killed' "$W/log/collect.log")" ""

@@ -11,10 +11,10 @@ not_at_midnight 30
 
 load_start --rate 1000 --seconds 900 --oracle "$W/oracle"
 for round in 1 2 3; do
-	wait_until 10 sql_is "SELECT count(*) > 300 FROM forebay.event" t
+	wait_until 30 sql_is "SELECT count(*) > 300 FROM forebay.event" t
 	ok "today's partition is dropped ($round)" sql "SET lock_timeout = '5s';
 		DROP TABLE forebay.event_$(date -u +%Y%m%d)"
-	ok "it comes back, with rows" wait_until 10 sql_is "SELECT count(*) > 0 FROM forebay.event" t
+	ok "it comes back, with rows" wait_until 30 sql_is "SELECT count(*) > 0 FROM forebay.event" t
 done
 kill "$LOAD"
 load_end "clients noticed nothing"

@@ -19,14 +19,14 @@ else
 	as fallocate -l 600M "$W/ballast"
 	spawn collect "$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=1 -o journal.floor_pct=50 \
 		-o journal.floor_bytes=$((($1 - 300 * MB) / 1024))K -o journal.cap_pct=100
-	wait_until 10 fcgi get:/healthz answer	# before, nginx would say 503
+	wait_until 30 fcgi get:/healthz answer	# before, nginx would say 503
 	nginx 'keepalive_timeout 500ms;'
 	post '{"a":1}' >/dev/null
 	is "below the floor events are refused" "$(status) $(json '$.code')" "503 unavailable"
 	like "come again" "$(head_of Retry-After)" '^[1-9][0-9]*$'
 	is "small questions are answered" "$(http GET /healthz >/dev/null; status)" 200
 	rm "$W/ballast"
-	ok "with space it is ready again by itself" wait_until 10 ready
+	ok "with space it is ready again by itself" wait_until 30 ready
 	post '{"a":1}' >/dev/null
 	is "and takes events" "$(status)" 202
 	stop collect
@@ -72,7 +72,7 @@ else
 	stop flush
 	rm -f "$J/database"
 	flusher $full
-	ok "the flusher remembers its database" wait_until 10 test -s "$J/database"
+	ok "the flusher remembers its database" wait_until 30 test -s "$J/database"
 	is "by its id" "$(cat "$J/database")" "$(sql "SELECT id FROM forebay.database")"
 	stop flush
 	stop collect

@@ -24,7 +24,7 @@ ok "nginx takes both sites" as "$NGINX" -p "$W/nginx" -e "$W/nginx/log/test.log"
 stop nginx QUIT
 spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
 URL=https://localhost:$TLS_PORT
-ok "and runs them" wait_until 10 http GET /v1/time
+ok "and runs them" wait_until 30 http GET /v1/time
 
 # --- where TLS ends ---------------------------------------------------------------
 
@@ -45,7 +45,7 @@ is "no version of nginx is told" "$(head_of Server)" nginx
 http POST '/v1/events?writeKey=hush' --data-binary '{"hush":' -H 'Authorization: Bearer hush' \
 	-H 'X-Api-Key: hush' -H 'Idempotency-Key: hush' -A 'who "asks"' >/dev/null
 logged() { grep -F '"path":"/v1/events"' "$LOG" >"$W/line"; }
-ok "a request is logged" wait_until 5 logged
+ok "a request is logged" wait_until 30 logged
 is "as JSON" "$(sql "SELECT \$j\$$(cat "$W/line")\$j\$::jsonb ->> 'user_agent'")" 'who "asks"'
 ok "with an id" grep -Eq '"request_id":"[0-9a-f]{32}"' "$W/line"
 is "and nothing secret" "$(grep -c hush "$LOG")" 0
@@ -54,7 +54,7 @@ is "and nothing secret" "$(grep -c hush "$LOG")" 0
 ok "5,000 requests" load -c 16 --rate 1000 --requests 5000
 is "but one" "$(http POST /v1/events --data-binary 'no json' -A last >/dev/null; status)" 400
 last() { grep -q '"user_agent":"last"' "$LOG"; }
-ok "which is logged" wait_until 5 last
+ok "which is logged" wait_until 30 last
 some() { n=$(grep -c '"status":202' "$LOG"); note "$n of 5000"; [ "$n" -ge 5 ] && [ "$n" -le 250 ]; }
 ok "of the others a sample is" some
 
@@ -64,9 +64,9 @@ alb() { curl -sS -o /dev/null --max-time 10 "http://127.0.0.1:$ALB_PORT$1" -H "X
 client_of() { sed -n "s|.*\"client\":\"\([^\"]*\)\".*\"path\":\"$1\".*|\1|p" "$LOG"; }
 client_is() { [ "$(client_of "$1")" = "$2" ]; }
 alb /one 203.0.113.9
-ok "the client is the load balancer's" wait_until 5 client_is /one 203.0.113.9
+ok "the client is the load balancer's" wait_until 30 client_is /one 203.0.113.9
 alb /two '192.0.2.66, 203.0.113.9'
-ok "not what the client says it is" wait_until 5 client_is /two 203.0.113.9
+ok "not what the client says it is" wait_until 30 client_is /two 203.0.113.9
 alb /three '203.0.113.9, 127.0.0.77'
-ok "not one balancer behind another" wait_until 5 client_is /three 203.0.113.9
+ok "not one balancer behind another" wait_until 30 client_is /three 203.0.113.9
 done_testing

@@ -38,8 +38,8 @@ is "and no counter of it" "$(value forebay_pending_rows)" ""
 prom "a page without a flusher is clean" check_metrics
 
 flusher
-ok "a flusher that has nothing to do is up" wait_until 15 value_is 'forebay_up{program="flusher"}' 1
-ok "and its PostgreSQL too" wait_until 15 value_is forebay_postgres_up 1
+ok "a flusher that has nothing to do is up" wait_until 30 value_is 'forebay_up{program="flusher"}' 1
+ok "and its PostgreSQL too" wait_until 30 value_is forebay_postgres_up 1
 
 scrape
 requests=$(value forebay_requests_total)
@@ -53,7 +53,7 @@ ok "duplicates too" wait_until 20 value_is 'forebay_flush_rows_total{result="dup
 is "accepted" "$(value forebay_events_accepted_total)" 7
 is "refused, by code" "$(value 'forebay_answers_total{code="invalid_json"}')" 1
 ok "requests grow by at least those" [ "$(value forebay_requests_total)" -ge $((requests + 5)) ]
-ok "nothing waits" wait_until 10 value_is forebay_pending_rows 0
+ok "nothing waits" wait_until 30 value_is forebay_pending_rows 0
 commits=$(value forebay_commit_duration_seconds_count)
 ok "commits were measured" [ "$commits" -ge 4 ]
 is "the last bucket holds all of them" "$(value 'forebay_commit_duration_seconds_bucket{le="+Inf"}')" "$commits"
@@ -73,18 +73,18 @@ is "and the inner one nothing else" "$(status)" 404
 
 # a worker that dies is counted, and what it had counted stays
 kill -KILL "$(children "$(pid_of collect)" | cut -d ' ' -f 1)"
-ok "a worker's death is counted" wait_until 15 value_is forebay_worker_deaths_total 1
-ok "another takes its place" wait_until 15 value_is 'forebay_workers{phase="ready"}' 2
+ok "a worker's death is counted" wait_until 30 value_is forebay_worker_deaths_total 1
+ok "another takes its place" wait_until 30 value_is 'forebay_workers{phase="ready"}' 2
 is "no count was lost" "$(value forebay_events_accepted_total)" 7
 touch_drain() { as touch "$W/run/draining"; }
 ok "drain mark" touch_drain
-ok "draining shows" wait_until 10 value_is forebay_draining 1
-ok "and nobody is ready" wait_until 10 value_is forebay_workers_ready 0
+ok "draining shows" wait_until 30 value_is forebay_draining 1
+ok "and nobody is ready" wait_until 30 value_is forebay_workers_ready 0
 pg_stop
 rm "$W/run/draining"
-ok "a row that cannot be delivered" wait_until 10 accepted_one
+ok "a row that cannot be delivered" wait_until 30 accepted_one
 ok "PostgreSQL that is away shows" wait_until 30 value_is forebay_postgres_up 0
-ok "and what waits for it" wait_until 10 value_is forebay_pending_rows 1
+ok "and what waits for it" wait_until 30 value_is forebay_pending_rows 1
 
 prom "the alerts are rules" check_rules
 prom "the alerts fire when they should" test_rules

@@ -17,7 +17,7 @@ is "JSON: the last minute" "$(json '$.last_minute')" \
 is "counters" "$(json '$.collect_events_accepted_total')" 3
 is "who runs" "$(json '$.collect_runs')$(json '$.flush_runs')" truetrue
 none_pending() { [ "$(number flush_pending_rows)" = 0 ]; }
-ok "nothing is pending" wait_until 10 none_pending
+ok "nothing is pending" wait_until 30 none_pending
 
 # pour: events until it is ended, so that two samples differ; large ones, for the journal
 # grows in steps
@@ -35,7 +35,7 @@ like "when the journal will be full" "$(number seconds_until_full)" '^[0-9]+$'
 kill $!
 wait $!
 no_rate() { [ "$(number events_accepted_per_second)" = 0.0 ]; }
-ok "and of nothing" wait_until 10 no_rate
+ok "and of nothing" wait_until 30 no_rate
 is "a journal that does not grow" "$(number seconds_until_full)" null
 like "for people" "$(stats)" '^minute   "s" "a" +2$'
 stop flush

@@ -26,14 +26,14 @@ is "with the context" "$(json '$.context.protocol')" native
 
 spawn follow "$BIN/forebay" -c "$W/forebay.conf" tail -f -n 1
 ln -s log/follow.log "$W/follow.out"
-wait_until 10 seen 3
+wait_until 30 seen 3
 # soon ID: it is shown within a second of the answer; three tries, for the machine may be busy
 soon() {
 	local try t0
 	for try in 1 2 3; do
 		send "{\"id\":\"$1-$try\"}"
 		t0=$(now_ms)
-		wait_until 10 seen "$1-$try" || return 1
+		wait_until 30 seen "$1-$try" || return 1
 		t0=$(($(now_ms) - t0))
 		note "$1-$try after $t0 ms"
 		[ "$t0" -le 1000 ] && return

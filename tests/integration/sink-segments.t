@@ -21,7 +21,7 @@ kick() { sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usena
 a=$(plant 100)
 b=$(plant 100)
 flusher
-ok "two segments are loaded" wait_until 10 loaded 200
+ok "two segments are loaded" wait_until 30 loaded 200
 sleep 1.5
 is "and kept" "$(segments)" 2
 # a standby that lacked the last of it was promoted
@@ -29,16 +29,16 @@ sql "DELETE FROM forebay.event WHERE segment = '$b'; DELETE FROM forebay.progres
 	DELETE FROM forebay.event WHERE segment = '$a' AND seq > 40;
 	UPDATE forebay.progress SET last_seq = 40, loaded = 40 WHERE segment = '$a'"
 kick
-ok "what a promoted standby lacked is sent again" wait_until 10 loaded 200
+ok "what a promoted standby lacked is sent again" wait_until 30 loaded 200
 is "each row once" "$(sql "SELECT count(DISTINCT (segment, seq)) FROM forebay.event")" 200
 stop flush
 flusher -o journal.keep=1s -o journal.keep_min=1s
-ok "past journal.keep they are removed" wait_until 10 segments_are 0
+ok "past journal.keep they are removed" wait_until 30 segments_are 0
 is "with all their files" "$(find "$J" -name '*-*' | wc -l)" 0
 
 # an unfinished segment, as a worker leaves that was killed at its birth
 as touch "$J/01934b1e-0000-7000-8000-000000000001.lock"
-ok "an unfinished segment is removed" wait_until 10 test ! -e "$J/01934b1e-0000-7000-8000-000000000001.lock"
+ok "an unfinished segment is removed" wait_until 30 test ! -e "$J/01934b1e-0000-7000-8000-000000000001.lock"
 ok "without a fuss" sh -c "! grep -q aside '$W/log/flush.log'"
 stop flush
 
@@ -49,16 +49,16 @@ size=$(stat -c %s "$J/$c.db-wal")
 printf 'XXXXXXXX' | dd of="$J/$c.db-wal" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 flusher -o journal.keep=1s -o journal.keep_min=1s
 d=$(plant 10)
-ok "a damaged segment is set aside" wait_until 10 test -e "$J/aside/$c.db-wal"
-ok "with an alarm" wait_until 5 logged "flush.aside segment=$c"
-ok "the good one is loaded" wait_until 5 sql_is "SELECT last_seq FROM forebay.progress WHERE segment = '$d'" 10
+ok "a damaged segment is set aside" wait_until 30 test -e "$J/aside/$c.db-wal"
+ok "with an alarm" wait_until 30 logged "flush.aside segment=$c"
+ok "the good one is loaded" wait_until 30 sql_is "SELECT last_seq FROM forebay.progress WHERE segment = '$d'" 10
 before=$(sql "SELECT last_seq FROM forebay.progress WHERE segment = '$c'")
 note "$before of 1000 rows stood before the damage"
 ok "and of the damaged one what could be read" test "$before" -gt 0 -a "$before" -lt 1000
 is "each row, but for one in quarantine" "$(sql "SELECT count(*) FROM forebay.event WHERE segment = '$c'")" $((before - 1))
 ok "nothing of it is removed" test -e "$J/aside/$c.db" -a -e "$J/aside/$c.lock"
 is "it is counted" "$(forebay stats --json | grep -o 'set_aside_total":[0-9]*')" 'set_aside_total":1'
-ok "the good one goes" wait_until 10 segments_are 0
+ok "the good one goes" wait_until 30 segments_are 0
 
 # salvage: what lies behind the damage comes out; a file that gives nothing is no success
 e=$(plant 10 "$J/aside")	# no flusher comes by there before it is damaged
@@ -73,7 +73,7 @@ ok "they do" test -e "$J/aside/$e.db"
 unreadable=$(printf '%s\n' "$out" | sed -n "s/^$c: .* \([0-9]*\) of 1000 rows unreadable\$/\1/p")
 ok "some rows of the other are lost, and it says how many" test "$unreadable" -lt 200
 ok "its files are put away" test -e "$J/aside/salvaged/$c.db" -a ! -e "$J/aside/$c.lock"
-ok "the rest arrives" wait_until 10 sql_is "SELECT count(DISTINCT payload->'n') FROM forebay.event
+ok "the rest arrives" wait_until 30 sql_is "SELECT count(DISTINCT payload->'n') FROM forebay.event
 	WHERE segment NOT IN ('$a', '$b', '$d')" $((999 - ${unreadable:-0}))
 is "what was in quarantine stands there once" "$(sql "SELECT count(*) FROM forebay.quarantine")" 1
 is "nothing was sent twice" "$(sql "SELECT sum(duplicates) FROM forebay.progress")" 0

@@ -79,7 +79,7 @@ KEY=$(forebay key new hello 2>/dev/null)
 like "root makes a key" "$KEY" '^fbk_'
 is "the socket waits, the collector sleeps" "$(state forebay.socket forebay.service)" "active inactive "
 is "the first event over TLS starts it" "$(post '{"id":"first","type":"hello"}')" 202
-ok "and it is up" wait_until 10 active forebay.service
+ok "and it is up" wait_until 30 active forebay.service
 ok "the target enables and starts the rest" inside systemctl enable --now forebay.target
 ok "all are up" wait_until 20 active forebay.socket forebay.service forebay-flusher.service
 first() { [ "$(sql "SELECT count(*) FROM forebay.event WHERE id = 'first'")" = 1 ]; }
