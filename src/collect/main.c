@@ -120,7 +120,9 @@ slots(const struct conf *conf, const struct handover *before)
 	for (i = 0; i < before->n; i++)
 		if (before->children[i].slot >= n)
 			n = before->children[i].slot + 1;
-	return n;
+	if (n < before->n + most)	/* so that the new ones find some */
+		n = before->n + most;
+	return n < 512 ? n : 512;
 }
 
 /* The socket: from systemd, or made. */

@@ -42,6 +42,7 @@ struct master {
 	bool stopping, announced;
 	int signals;
 	int64_t watchdog_ms, watchdog_at_ms;
+	int64_t turned_ms, awake_ms;	/* the last turn; since when there is one all the time */
 };
 
 /* SIGABRT stays: with it systemd's watchdog ends a master that does not read signals. */
@@ -173,6 +174,16 @@ retire_old(struct master *m, int64_t now)
 			retire(m, &m->children[i], now);
 }
 
+/* Nobody is there any more: what was so at the moment is not, totals stay. */
+static void
+clear(struct stat_slot *s)
+{
+	s->pid = 0;
+	s->heartbeat_ms = 0;
+	stat_set(s, STAT_collect_ready, 0);
+	stat_set(s, STAT_collect_connections, 0);
+}
+
 static void
 reaped(struct master *m, pid_t pid, int status, int64_t now)
 {
@@ -184,9 +195,7 @@ reaped(struct master *m, pid_t pid, int status, int64_t now)
 	if (i == m->n_slots)
 		return;
 	c = &m->children[i];
-	m->a->stats->slots[i].pid = 0;
-	stat_set(&m->a->stats->slots[i], STAT_collect_ready, 0);
-	stat_set(&m->a->stats->slots[i], STAT_collect_connections, 0);
+	clear(&m->a->stats->slots[i]);
 	if (c->kill_at_ms) {
 		log_info("worker.stopped", "worker=%ld", (long)pid);
 	} else {
@@ -202,19 +211,28 @@ reaped(struct master *m, pid_t pid, int status, int64_t now)
 	*c = (struct child){ .pid = 0 };
 }
 
-/* Kills who does not turn any more, or does not leave in time. */
+/* A child that does not turn any more. All were frozen for as long as the master was:
+ * they have their time from then on. */
+static bool
+is_stuck(const struct master *m, const struct child *c, int64_t now)
+{
+	return !c->unseen && now - m->awake_ms > STUCK_MS &&
+	    now - m->a->stats->slots[c - m->children].heartbeat_ms > STUCK_MS;
+}
+
+/* Kills who does not turn, or does not leave in time. */
 static void
 kill_stuck(struct master *m, int64_t now)
 {
 	struct child *c;
 	unsigned i;
 
+	if (now - m->turned_ms > STUCK_MS / 2)
+		m->awake_ms = now;
+	m->turned_ms = now;
 	for (i = 0; i < m->n_slots; i++) {
 		c = &m->children[i];
-		if (!c->pid)
-			continue;
-		if ((!c->unseen && now - m->a->stats->slots[i].heartbeat_ms > STUCK_MS) ||
-		    (c->kill_at_ms && now > c->kill_at_ms)) {
+		if (c->pid && (is_stuck(m, c, now) || (c->kill_at_ms && now > c->kill_at_ms))) {
 			log_limited(LOG_ERROR, "worker.killed", "worker=%ld cause=\"stuck\"", (long)c->pid);
 			kill(c->pid, SIGKILL);
 		}
@@ -267,22 +285,30 @@ reload(struct master *m)
 	m->signals = open_signals();
 }
 
-/* Workers of the former self go on until the new ones are ready. */
+/* Workers of the former self go on until the new ones are ready. Who beats in a file
+ * that was replaced, by this reload or one before, has no time in its slot. */
 static void
 adopt(struct master *m, const struct handover *h, int64_t now)
 {
-	unsigned i, slot;
+	struct stat_slot *s;
+	struct child *c;
+	unsigned i;
 
 	for (i = 0; i < h->n; i++) {
-		slot = h->children[i].slot;
-		CHECK(slot < m->n_slots);
-		m->children[slot] = (struct child){
+		CHECK(h->children[i].slot < m->n_slots);
+		c = &m->children[h->children[i].slot];
+		s = &m->a->stats->slots[h->children[i].slot];
+		*c = (struct child){
 			.pid = h->children[i].pid, .started_ms = now,
-			.kill_at_ms = h->children[i].kill_at_ms, .unseen = m->a->stats->fresh,
+			.kill_at_ms = h->children[i].kill_at_ms, .unseen = s->heartbeat_ms == 0,
 		};
-		m->a->stats->slots[slot].pid = (int32_t)h->children[i].pid;
-		m->a->stats->slots[slot].heartbeat_ms = now;
+		s->pid = (int32_t)c->pid;
+		if (!c->unseen)
+			s->heartbeat_ms = now;
 	}
+	for (i = 0; i < m->n_slots; i++)
+		if (!m->children[i].pid)	/* of a former life that ended without a word */
+			clear(&m->a->stats->slots[i]);
 	m->generation++;
 }
 

@@ -34,6 +34,17 @@ freeze() {
 	freeze "the flusher's backend" "$(backend)"
 	freeze "the postmaster" "$postmaster"
 }
+# as a container is paused; FULL=1: longer than a worker without a sign of life is let
+if [ -n "${FULL:-}" ]; then
+	collect=$(pid_of collect)
+	kill -STOP "-$collect"
+	sleep 65
+	kill -CONT "$collect"		# which sees nobody's heart beat
+	sleep 0.5
+	kill -CONT "-$collect"
+	sleep 0.5
+	is "the whole collector frozen: no worker is killed for it" "$(grep -c worker.killed "$W/log/collect.log")" 0
+fi
 kill $LOAD 2>/dev/null
 load_end "no answer that is not expected"
 ok "everything arrives" wait_drained 60

@@ -76,6 +76,13 @@ kill -KILL "$(children "$(pid_of collect)" | cut -d ' ' -f 1)"
 ok "a worker's death is counted" wait_until 30 value_is forebay_worker_deaths_total 1
 ok "another takes its place" wait_until 30 value_is 'forebay_workers{phase="ready"}' 2
 is "no count was lost" "$(value forebay_events_accepted_total)" 7
+# all are killed at once, and fewer come
+kill -KILL "-$(pid_of collect)"
+wait_until 30 gone "$(pid_of collect)"
+collector -o collect.workers=1
+ok "those who are gone are no workers" wait_until 30 value_is 'forebay_workers{phase="ready"}' 1
+is "nor ready" "$(value forebay_workers_ready) $(value forebay_events_accepted_total)" "1 7"
+
 touch_drain() { as touch "$W/run/draining"; }
 ok "drain mark" touch_drain
 ok "draining shows" wait_until 30 value_is forebay_draining 1
