@@ -46,6 +46,7 @@ told_to_stop(struct life *l)
 		return;
 	}
 	l->stopping = true;
+	l->hang_up = false;		/* who begins anew would not know that it is to stop */
 	l->stop_by = clock_mono_ms() + l->stop_ms;
 	__atomic_store_n(&l->stat->phase, PHASE_STOPPING, __ATOMIC_RELAXED);
 	notify("STOPPING=1");
@@ -59,7 +60,7 @@ take_signals(struct life *l)
 
 	while (read(l->signals, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGHUP)
-			l->hang_up = true;
+			l->hang_up = !l->stopping;
 		else
 			told_to_stop(l);
 	}

@@ -12,7 +12,7 @@
 
 struct life {
 	bool stopping;		/* SIGTERM or SIGINT came */
-	bool hang_up;		/* SIGHUP came; the reader clears it */
+	bool hang_up;		/* SIGHUP came, and nothing of the former after it; the reader clears it */
 	int64_t stop_by;	/* when to give up what is left, by clock_mono_ms() */
 	/* private */
 	int signals;

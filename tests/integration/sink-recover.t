@@ -146,6 +146,19 @@ recovers "ten more" 110
 freeze
 rows 10
 sleep 0.5
+kill -HUP "$pid"		# which waits for the batch
+kill -TERM "$pid"
+sleep 0.5
+thaw
+ok "SIGTERM behind SIGHUP while the server is frozen: it stops" wait_until 30 gone "$pid"
+is "with nothing left" "$(sql 'SELECT count(*) FROM forebay.event')" 120
+flusher
+pid=$(pid_of flush)
+rows 10
+recovers "the next one loads" 130
+freeze
+rows 10
+sleep 0.5
 start=$(now_ms)
 mark
 kill -TERM "$pid"
@@ -155,10 +168,10 @@ ok "a second one ends it at once" wait_until 30 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
 flusher -o flush.stop_timeout=1s
-recovers "nothing was lost or doubled" 120
+recovers "nothing was lost or doubled" 140
 # that may have been the former one's last batch: only now has this one read progress
 rows 10
-recovers "the new flusher loads" 130
+recovers "the new flusher loads" 150
 pg_stop
 rows 10
 start=$(now_ms)
@@ -167,7 +180,7 @@ ok "without a server it stops when its time is up" test $(($(now_ms) - start)) -
 like "and says what is left" "$(tail -n 1 "$W/log/flush.log")" "pending=10"
 pg_start
 flusher
-recovers "which the next one loads" 140
+recovers "which the next one loads" 160
 stop flush
 like "with nothing left it says so" "$(tail -n 1 "$W/log/flush.log")" "pending=0"
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
