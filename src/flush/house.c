@@ -104,11 +104,24 @@ set_aside(struct tracker *t, struct seg *s)
 	t->dir_mtime_us = 0;
 }
 
+static void
+remove_files(struct tracker *t, struct seg *s, int64_t last)
+{
+	char text[UUID_TEXT];
+
+	uuid_text(s->d.uuid, text);
+	if (dir_remove(t->dir, s->d.uuid) != ERR_OK) {
+		log_limited(LOG_WARNING, "flush.remove", "segment=%s cannot be removed: %s", text, strerror(errno));
+		return;
+	}
+	stat_add(t->stat, STAT_flush_segments_removed_total, 1);
+	log_debug("flush.remove", "segment=%s last_seq=%lld", text, (long long)last);
+}
+
 /* Everything is looked at once more, and nothing is removed on memory's word. */
 static void
 remove_done(struct tracker *t, struct seg *s)
 {
-	char text[UUID_TEXT];
 	int64_t last = 0;
 	enum err e;
 	int lock = -1;
@@ -121,11 +134,8 @@ remove_done(struct tracker *t, struct seg *s)
 		segment_close(&s->reader);
 		if (e != ERR_OK || last != s->last_seq) {
 			s->final = false;	/* then it is claimed and looked at anew */
-		} else if ((last == 0 || s->confirmed >= last) &&
-		    dir_remove(t->dir, s->d.uuid) == ERR_OK) {
-			stat_add(t->stat, STAT_flush_segments_removed_total, 1);
-			log_debug("flush.remove", "segment=%s last_seq=%lld", uuid_text(s->d.uuid, text),
-			    (long long)last);
+		} else if (last == 0 || s->confirmed >= last) {
+			remove_files(t, s, last);
 		}
 	}
 	close(lock);
