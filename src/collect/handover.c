@@ -11,9 +11,12 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/notify.h"
 
 #define VARIABLE	"FOREBAYD_HANDOVER"	/* "FD SLOT:PID:KILL_AT ..." */
 #define TEST_MS		10000
+#define END_MS		1000		/* for it to be gone when killed */
+#define PING_MS		1000
 #define ARGS_MAX	256
 
 static char program[4096];
@@ -72,23 +75,28 @@ bool
 handover_test(void)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
-	int64_t deadline = clock_mono_ms() + TEST_MS;
+	int64_t began = clock_mono_ms(), now, ping_at = began;
 	char **args = test_arguments();
-	pid_t pid = args ? fork() : -1;
+	pid_t pid = args ? fork() : -1, ended = 0;
 	int status;
 
 	if (pid == 0) {
 		execv(program, args);
 		_exit(127);
 	}
-	while (pid > 0) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-		if (clock_mono_ms() > deadline)
+	while (pid > 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0) {
+		now = clock_mono_ms();
+		if (now - began > TEST_MS)
 			kill(pid, SIGKILL);
+		if (now - began > TEST_MS + END_MS)
+			break;			/* the disk holds it: the master's to reap */
+		if (now >= ping_at) {
+			notify("WATCHDOG=1");
+			ping_at = now + PING_MS;
+		}
 		nanosleep(&pause, NULL);
 	}
-	return false;
+	return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 void

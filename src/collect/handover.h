@@ -32,7 +32,8 @@ void handover_init(char **argv);
  * environment. */
 bool handover_take(struct handover *);
 
-/* Would the program start? Runs it with -t and waits, ten seconds at most. */
+/* Would the program start? Runs it with -t and waits, eleven seconds at most, in which
+ * systemd's watchdog hears of us. */
 bool handover_test(void);
 
 /* Runs the program anew. Returns only when that failed; nothing has changed then. */

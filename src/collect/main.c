@@ -2,6 +2,7 @@
  * forebayd: the collector. Reads the settings, opens the socket, becomes the master.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,15 @@ check_journal(const struct conf *conf)
 		fatal(EX_CONFIG, "journal.dir", errmsg);
 }
 
+/* A journal that fails while all runs is answered with 503; one that never took a byte,
+ * or no place for the socket and counters, is a slip that a reload shall not fall for. */
+static void
+check_writable(const char *setting, const char *dir)
+{
+	if (access(dir, W_OK | X_OK) != 0)
+		fatal(EX_CANTCREAT, setting, strerror(errno));
+}
+
 /* Keys that cannot be read would make every worker fail. */
 static void
 check_keys(const struct conf *conf)
@@ -145,6 +155,7 @@ main(int argc, char **argv)
 	bool test, reloaded;
 	int status;
 
+	signal(SIGCHLD, SIG_DFL);	/* who starts us may ignore it, and then no child is waited for */
 	handover_init(argv);
 	test = parse_args(argc, argv, &conf_args);
 	m.conf = conf = conf_load_or_exit(&conf_args);
@@ -155,6 +166,8 @@ main(int argc, char **argv)
 	check_journal(conf);
 	check_keys(conf);
 	if (test) {
+		check_writable("journal.dir", conf->journal_dir);
+		check_writable("run.dir", conf->run_dir);
 		conf_free(&conf);
 		return EX_OK;
 	}

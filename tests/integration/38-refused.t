@@ -9,7 +9,18 @@ LOAD_PATH="/v1/events?key=$(forebay key new --name load shop 2>/dev/null)"
 as mkdir "$W/prog"
 as cp "$BIN/forebayd" "$W/prog/forebayd"
 FOREBAYD=$W/prog/forebayd
+# what systemd's watchdog would hear, a line each
+PYTHON=/usr/bin/python3
+if [ -x $PYTHON ]; then
+	spawn systemd $PYTHON -uc "import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('$W/run/notify')
+while True: print(s.recv(4096).decode())"
+	wait_until 30 test -S "$W/run/notify" || bail "nobody listens"
+	export NOTIFY_SOCKET="$W/run/notify" WATCHDOG_USEC=20000000
+fi
 collector
+unset NOTIFY_SOCKET WATCHDOG_USEC
 nginx 'keepalive_timeout 500ms;' 'keepalive_time 1s;'
 flusher
 MASTER=$(pid_of collect)
@@ -25,7 +36,7 @@ refuse() {
 	before=$(refusals)
 	line=$(($(wc -l <"$W/log/collect.log") + 1))
 	kill -HUP "$MASTER"
-	ok "$1: refused" wait_until 20 refused_more "$before"
+	ok "$1: refused" wait_until 40 refused_more "$before"
 	like "$1: the log says why" "$(tail -n "+$line" "$W/log/collect.log")" "$2"
 	is "$1: the workers stay" "$(children "$MASTER")" "$WORKERS"
 	seen=$(acked)
@@ -60,6 +71,16 @@ with "$W/forebay.conf" "$(cat "$W/other.conf")\n"
 refuse "a user that is not there" 'collect.peer'
 back "$W/forebay.conf"
 
+as sed "/^\[run\]/,\$ s|^dir = .*|dir = $W/nowhere|" "$W/forebay.conf" >"$W/other.conf"
+with "$W/forebay.conf" "$(cat "$W/other.conf")\n"
+refuse "no place for the counters" 'run.dir: No such file'
+back "$W/forebay.conf"
+as mkdir -m 0555 "$W/locked"
+as sed "/^\[journal\]/,/^\[flush\]/ s|^dir = .*|dir = $W/locked|" "$W/forebay.conf" >"$W/other.conf"
+with "$W/forebay.conf" "$(cat "$W/other.conf")\n"
+refuse "a journal that cannot be written" 'journal.dir: Permission denied'
+back "$W/forebay.conf"
+
 # Programs are put there by rename, as packages do it.
 program() { as mv "$1" "$W/prog/forebayd"; }
 printf 'no program at all' | as tee "$W/prog/text" >/dev/null
@@ -78,7 +99,14 @@ refuse "no program" reload.refused
 printf '#!/bin/sh\nexec sleep 100\n' | as tee "$W/prog/slow" >/dev/null
 as chmod +x "$W/prog/slow"
 program "$W/prog/slow"
+pings() { grep -c WATCHDOG=1 "$W/log/systemd.log"; }
+[ ! -x $PYTHON ] || before=$(pings)
 refuse "a program that never ends its test" reload.refused
+if [ -x $PYTHON ]; then
+	is "meanwhile the watchdog hears of us" "$([ $(($(pings) - before)) -ge 5 ] && echo yes)" yes
+else
+	skip "the watchdog: no /usr/bin/python3"
+fi
 is "nothing of it is left" "$(children "$MASTER")" "$WORKERS"
 
 # And then a good one.
