@@ -95,7 +95,6 @@ stat_create(struct stat_file *f, const char *dir, const char *name, uint32_t n)
 	uint32_t have;
 	int fd;
 
-	f->fresh = false;
 	if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
 		return ERR_INVALID;
 	fd = open(path, O_RDWR | O_CLOEXEC);
@@ -103,7 +102,6 @@ stat_create(struct stat_file *f, const char *dir, const char *name, uint32_t n)
 		return map(f, fd, have, PROT_READ | PROT_WRITE);
 	if (fd >= 0)
 		close(fd);
-	f->fresh = true;
 	unlink(path);		/* readers keep the old one until they look again */
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)

@@ -7,7 +7,6 @@
 #ifndef BASE_STAT_H
 #define BASE_STAT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -48,7 +47,6 @@ enum stat_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING };
 struct stat_file {
 	struct stat_slot *slots;
 	uint32_t n;
-	bool fresh;		/* made by stat_create(); who maps the file before it is not seen */
 };
 
 /* Creates or takes over DIR/NAME with n slots, or more; a file of another shape or

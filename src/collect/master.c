@@ -29,7 +29,6 @@ struct child {
 	unsigned generation;
 	int64_t started_ms;
 	int64_t kill_at_ms;		/* retiring: SIGKILL then; 0: not told to stop */
-	bool unseen;			/* its heart beats in a file that was replaced */
 };
 
 struct master {
@@ -212,12 +211,14 @@ reaped(struct master *m, pid_t pid, int status, int64_t now)
 }
 
 /* A child that does not turn any more. All were frozen for as long as the master was:
- * they have their time from then on. */
+ * they have their time from then on. Who beats in a file that was replaced has no beat
+ * in this one. */
 static bool
 is_stuck(const struct master *m, const struct child *c, int64_t now)
 {
-	return !c->unseen && now - m->awake_ms > STUCK_MS &&
-	    now - m->a->stats->slots[c - m->children].heartbeat_ms > STUCK_MS;
+	int64_t beat = m->a->stats->slots[c - m->children].heartbeat_ms;
+
+	return beat > 0 && now - m->awake_ms > STUCK_MS && now - beat > STUCK_MS;
 }
 
 /* Kills who does not turn, or does not leave in time. */
@@ -285,26 +286,20 @@ reload(struct master *m)
 	m->signals = open_signals();
 }
 
-/* Workers of the former self go on until the new ones are ready. Who beats in a file
- * that was replaced, by this reload or one before, has no time in its slot. */
+/* Workers of the former self go on until the new ones are ready. */
 static void
 adopt(struct master *m, const struct handover *h, int64_t now)
 {
-	struct stat_slot *s;
-	struct child *c;
-	unsigned i;
+	unsigned i, slot;
 
 	for (i = 0; i < h->n; i++) {
-		CHECK(h->children[i].slot < m->n_slots);
-		c = &m->children[h->children[i].slot];
-		s = &m->a->stats->slots[h->children[i].slot];
-		*c = (struct child){
+		slot = h->children[i].slot;
+		CHECK(slot < m->n_slots);
+		m->children[slot] = (struct child){
 			.pid = h->children[i].pid, .started_ms = now,
-			.kill_at_ms = h->children[i].kill_at_ms, .unseen = s->heartbeat_ms == 0,
+			.kill_at_ms = h->children[i].kill_at_ms,
 		};
-		s->pid = (int32_t)c->pid;
-		if (!c->unseen)
-			s->heartbeat_ms = now;
+		m->a->stats->slots[slot].pid = (int32_t)h->children[i].pid;
 	}
 	for (i = 0; i < m->n_slots; i++)
 		if (!m->children[i].pid)	/* of a former life that ended without a word */

@@ -42,6 +42,11 @@ is "twelve reloads, none of them finished" $n 12
 none_there() { for p in $1; do gone "$p" || return 1; done; }
 all_there() { for p in $1; do alive "$p" || return 1; done; }
 ok "the first workers are there" all_there "$first"
+told=0
+for p in $(children "$MASTER"); do	# SIGTERM is pending
+	grep -q '^ShdPnd:.*4...$' "/proc/$p/status" && told=$((told + 1))
+done
+ok "those in between are told to leave: $told" test "$told" -ge 4
 as rm "$W/hang"
 wait "$waits"
 is "who waited has an answer" $? 0
