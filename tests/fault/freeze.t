@@ -37,12 +37,16 @@ freeze() {
 # as a container is paused; FULL=1: longer than a worker without a sign of life is let
 if [ -n "${FULL:-}" ]; then
 	collect=$(pid_of collect)
+	turns() { awk '/^voluntary/ { print $2 }' "/proc/$collect/status"; }
+	turned() { [ "$(turns)" -ge "$1" ]; }
 	kill -STOP "-$collect"
 	sleep 65
+	before=$(turns)
 	kill -CONT "$collect"		# which sees nobody's heart beat
-	sleep 0.5
+	wait_until 30 turned $((before + 3))
 	kill -CONT "-$collect"
-	sleep 0.5
+	before=$(sql "SELECT count(*) + 200 FROM forebay.event")
+	ok "the whole collector: frozen, thawed, rows arrive again" wait_until 60 sql_is "SELECT count(*) > $before FROM forebay.event" t
 	is "the whole collector frozen: no worker is killed for it" "$(grep -c worker.killed "$W/log/collect.log")" 0
 fi
 kill $LOAD 2>/dev/null

@@ -146,9 +146,10 @@ recovers "ten more" 110
 freeze
 rows 10
 sleep 0.5
+mark
 kill -HUP "$pid"		# which waits for the batch
 kill -TERM "$pid"
-sleep 0.5
+wait_until 30 logged "flush.stop .*emptying"
 thaw
 ok "SIGTERM behind SIGHUP while the server is frozen: it stops" wait_until 30 gone "$pid"
 is "with nothing left" "$(sql 'SELECT count(*) FROM forebay.event')" 120
