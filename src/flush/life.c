@@ -50,7 +50,7 @@ told_to_stop(struct life *l)
 	l->stop_by = clock_mono_ms() + l->stop_ms;
 	__atomic_store_n(&l->stat->phase, PHASE_STOPPING, __ATOMIC_RELAXED);
 	notify("STOPPING=1");
-	log_info("flush.stop", "emptying the journal");
+	log_info("flush.stop", "carrying over what is there");
 }
 
 static void

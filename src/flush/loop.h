@@ -15,8 +15,9 @@ void loop_close(void);
 
 enum loop_end { LOOP_EMPTY, LOOP_PENDING, LOOP_HANG_UP };
 
-/* Until it is told to stop and nothing is left (LOOP_EMPTY) or the time is up
- * (LOOP_PENDING), or until SIGHUP, when nothing is on its way: then it can be called again. */
+/* Until it is told to stop and what stood in the journal by then is in PostgreSQL, or the
+ * time is up: LOOP_EMPTY if nothing at all is left, else LOOP_PENDING. Or until SIGHUP, when
+ * nothing is on its way: then it can be called again. */
 enum loop_end loop_run(void);
 
 #endif

@@ -63,6 +63,8 @@ merge(struct tracker *t, const struct dir_segment *found, size_t n)
 			segment_close(&t->segs[old++].reader);
 		if (old < t->n && cmp == 0)
 			segs[i] = t->segs[old++];
+		else
+			segs[i].due_known = t->closed;
 		segs[i].d = found[i];
 	}
 	while (segs && old < t->n)
@@ -347,18 +349,21 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 	}
 }
 
-static void
+/* false: it could not be read, or not counted. */
+static bool
 count_rows(struct tracker *t, struct seg *s)
 {
-	bool was_open = s->reader != NULL;
+	bool was_open = s->reader != NULL, good;
 	int64_t now = clock_us();
 
 	if (!tracker_open(t, s))
-		return;
-	if (segment_last_seq(s->reader, &s->last_seq) == ERR_OK)
+		return false;
+	good = segment_last_seq(s->reader, &s->last_seq) == ERR_OK;
+	if (good)
 		counted(s, now);
 	if (!s->counted || (!was_open && is_old(t, s)))
 		segment_close(&s->reader);
+	return good;
 }
 
 uint64_t
@@ -370,14 +375,30 @@ tracker_pending(struct tracker *t, int64_t ms)
 	struct seg *s;
 
 	for (s = t->segs; s < t->segs + t->n; s++) {
-		if (may_have_grown(s)) {
-			if (looks++ == 0 || clock_mono_ms() < until)
-				count_rows(t, s);
-			else if (s->last_seq <= s->progress)
-				pending++;
-		}
+		if (may_have_grown(s) && !((looks++ == 0 || clock_mono_ms() < until) && count_rows(t, s)) &&
+		    s->last_seq <= s->progress)
+			pending++;
 		if (s->last_seq > s->progress)
 			pending += (uint64_t)(s->last_seq - s->progress);
 	}
 	return pending;
+}
+
+bool
+tracker_carried(struct tracker *t, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	bool carried = true, looked = false;
+	struct seg *s;
+
+	t->closed = true;
+	for (s = t->segs; s < t->segs + t->n; s++) {
+		if (!s->due_known && (!looked || clock_mono_ms() < until)) {
+			looked = true;
+			s->due_known = !may_have_grown(s) || count_rows(t, s) || s->foreign;
+			s->due = s->last_seq;
+		}
+		carried = carried && s->due_known && s->due <= s->progress;
+	}
+	return carried;
 }

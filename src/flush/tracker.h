@@ -29,6 +29,8 @@ struct seg {
 	int64_t last_seq;		/* as last read; exact once final */
 	bool counted;			/* it was read, for files that had changed at: */
 	int64_t counted_at;
+	bool due_known;			/* told to stop, its last row was looked up: */
+	int64_t due;
 	int64_t done_ms;		/* since when it is done, CLOCK_MONOTONIC; 0: it is not */
 	enum { STAYS, ASK_ONCE_MORE, MAY_GO } leaving;	/* progress is read again before removal */
 };
@@ -42,6 +44,7 @@ struct tracker {
 	bool connected;			/* the last of them lasts */
 	int64_t dir_mtime_us;
 	bool tight, again;		/* again: strays are looked up once more */
+	bool closed;			/* told to stop: nothing of further segments is due */
 	struct stat_slot *stat;
 	char unreadable[256];		/* why something could not be read since the last house-keeping */
 	unsigned hindered;		/* house-keepings in a row that found it so */
@@ -76,7 +79,12 @@ void tracker_trouble(struct tracker *, struct seg *, enum err, const char *why);
  * twice that many milliseconds, or one segment's time; the rest is for the next time. */
 void tracker_keep_house(struct tracker *, int64_t ms);
 /* Rows that are not known to be in PostgreSQL. Segments are counted for about that many
- * milliseconds; one that has to wait for its turn has at least one row. */
+ * milliseconds; one that has to wait for its turn, or cannot be read, has at least one row. */
 uint64_t tracker_pending(struct tracker *, int64_t ms);
+/* Told to stop: whether all rows that stood in the segments at the first of these calls
+ * are in PostgreSQL; later ones, of a collector that goes on, do not count, nor what waits
+ * for a person. Looks for about that many milliseconds; false before each segment has had
+ * its turn. */
+bool tracker_carried(struct tracker *, int64_t ms);
 
 #endif

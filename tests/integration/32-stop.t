@@ -37,6 +37,27 @@ note "after $(($(now_ms) - began)) ms"
 like "with all work done" "$(grep -c 'stopped' "$W/log/collect.log")" '^[1-9]'
 seen=$(acked)
 ok "requests go on" wait_until 30 acked_more $((seen + 500))
+
+# a flusher carries over what stood there when it was told to stop, and leaves, although
+# at every moment there is something new: a batch takes longer than the next event
+sql "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END';
+	CREATE TRIGGER slow AFTER UPDATE ON forebay.progress FOR EACH STATEMENT EXECUTE FUNCTION slow()"
+stop flush
+rows() { sql "SELECT count(*) FROM forebay.event"; }
+loaded() { [ "$(rows)" -gt "$1" ]; }
+for i in 1 2 3; do
+	before=$(rows)
+	flusher
+	ok "a flusher goes on under load, $i" wait_until 30 loaded "$before"
+	seen=$(acked) rc=0
+	ok "and stops when told" stop flush TERM 20
+	wait "$(pid_of flush)" || rc=$?
+	is "all of before is there" "$(($(rows) >= seen))" 1
+	left=$(sed -n 's/.*flush.stopped pending=//p' "$W/log/flush.log" | tail -n 1)
+	is "its status says whether something came meanwhile ($left)" $rc "$([ "$left" = 0 ] && echo 0 || echo 75)"
+done
+sql "DROP TRIGGER slow ON forebay.progress"
+flusher
 kill "$LOAD"
 load_end "no request failed"
 

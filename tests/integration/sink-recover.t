@@ -149,7 +149,7 @@ sleep 0.5
 mark
 kill -HUP "$pid"		# which waits for the batch
 kill -TERM "$pid"
-wait_until 30 logged "flush.stop .*emptying"
+wait_until 30 logged "flush.stop .*carrying"
 thaw
 ok "SIGTERM behind SIGHUP while the server is frozen: it stops" wait_until 30 gone "$pid"
 is "with nothing left" "$(sql 'SELECT count(*) FROM forebay.event')" 120
@@ -163,7 +163,7 @@ sleep 0.5
 start=$(now_ms)
 mark
 kill -TERM "$pid"
-ok "SIGTERM is noticed while the server is frozen" wait_until 30 logged "flush.stop .*emptying"
+ok "SIGTERM is noticed while the server is frozen" wait_until 30 logged "flush.stop .*carrying"
 kill -TERM "$pid"
 ok "a second one ends it at once" wait_until 30 gone "$pid"
 note "$(($(now_ms) - start)) ms"

@@ -326,6 +326,7 @@ test_foreign(void)
 		is_int((long long)turn(), 0, "is not shipped");
 	ok(exists(name(1), ".db") && exists(name(1), ".lock"), "nor taken for damage: it waits where it is");
 	ok(strstr(t.errmsg, "another format") && strstr(t.errmsg, text), "with an alarm that names it");
+	ok(tracker_carried(&t, 10000) && tracker_pending(&t, 10000) > 0, "a stop does not wait for it, but says that something is left");
 	finish();
 }
 
@@ -508,6 +509,41 @@ test_grown(void)
 }
 
 static void
+test_carried(void)
+{
+	struct journal *j[4];
+	uint8_t i;
+
+	start("1h", "0");
+	for (i = 0; i < 3; i++)
+		j[i] = segment(name((uint8_t)(i + 1)), true);
+	tracker_connected(&t, true);
+	ok(turn() + turn() == 3 * ROWS, "three segments are shipped");
+	for (i = 0; i < 3; i++)
+		append(j[i], clock_us());
+	ok(turn() + turn() == 3 * ROWS && tracker_scan(&t, true) == ERR_OK, "and rows that came later");
+	ok(!tracker_carried(&t, 0) && !tracker_carried(&t, 0), "told to stop: without time for each segment nobody knows");
+	ok(tracker_carried(&t, 0), "when each had its turn: all is carried");
+	for (i = 0; i < 3; i++)
+		append(j[i], clock_us());
+	j[3] = segment(name(4), true);
+	ok(tracker_scan(&t, true) == ERR_OK && tracker_carried(&t, 10000), "rows and a segment that come later are not due");
+	is_int((long long)tracker_pending(&t, 10000), 4 * ROWS, "but pending");
+	for (i = 0; i < 4; i++)
+		journal_close(&j[i]);
+	finish();
+
+	start("1h", "0");
+	j[0] = segment(name(1), true);
+	tracker_connected(&t, true);
+	ok(tracker_scan(&t, true) == ERR_OK && !tracker_carried(&t, 10000), "told to stop, rows are due");
+	append(j[0], clock_us());
+	ok(turn() == 2 * ROWS && tracker_carried(&t, 10000), "until they are carried");
+	journal_close(&j[0]);
+	finish();
+}
+
+static void
 test_hindered(void)
 {
 	struct rlimit files, few;
@@ -615,6 +651,7 @@ main(void)
 	test_many();
 	test_unclaimed();
 	test_grown();
+	test_carried();
 	test_hindered();
 	test_stray();
 	return done();
