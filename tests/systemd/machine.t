@@ -44,17 +44,18 @@ post() {
 	inside curl -sS -o /dev/null -w '%{http_code}' --max-time 30 --cacert /etc/nginx/forebay-tls/cert.pem \
 		-H "Authorization: Bearer $KEY" -d "$1" https://localhost/v1/events
 }
-# load_start SECONDS STATUSES; load_end WHAT. A service of the machine's own, that a
+# load_start STATUSES; load_end WHAT. A service of the machine's own, that a
 # shutdown ends after the others.
 load_start() {
 	LOADS=$((LOADS + 1))
 	inside systemd-run -q -p Before='nginx.service forebay.socket' -p TimeoutStopSec=5 --unit="load$LOADS" \
 		sh -c '"$@" >/opt/test/load.json 2>/opt/test/load.log; echo $? >/opt/test/status' sh \
-		/opt/test/load --ca /etc/nginx/forebay-tls/cert.pem -c 32 --seconds "$1" --rate "$RATE" --grace 30 \
-		--expect "$2" --oracle "/opt/test/oracle$LOADS" "https://127.0.0.1/v1/events?key=$SHOP" ||
+		/opt/test/load --ca /etc/nginx/forebay-tls/cert.pem -c 32 --seconds 900 --rate "$RATE" --grace 30 \
+		--expect "$1" --oracle "/opt/test/oracle$LOADS" "https://127.0.0.1/v1/events?key=$SHOP" ||
 		bail "no load"
 }
 load_end() {
+	inside pkill -x load
 	wait_until 100 test -s "$M/opt/test/status"
 	is "$1" "$(cat "$M/opt/test/status")" 0
 	note "$(cut -c 1-400 "$M/opt/test/load.json") $(cut -c 1-200 "$M/opt/test/load.log")"
@@ -79,11 +80,11 @@ KEY=$(forebay key new hello 2>/dev/null)
 like "root makes a key" "$KEY" '^fbk_'
 is "the socket waits, the collector sleeps" "$(state forebay.socket forebay.service)" "active inactive "
 is "the first event over TLS starts it" "$(post '{"id":"first","type":"hello"}')" 202
-ok "and it is up" wait_until 30 active forebay.service
+ok "and it is up" wait_until 60 active forebay.service
 ok "the target enables and starts the rest" inside systemctl enable --now forebay.target
-ok "all are up" wait_until 20 active forebay.socket forebay.service forebay-flusher.service
+ok "all are up" wait_until 60 active forebay.socket forebay.service forebay-flusher.service
 first() { [ "$(sql "SELECT count(*) FROM forebay.event WHERE id = 'first'")" = 1 ]; }
-ok "it stands in PostgreSQL, by the password in the credential" wait_until 20 first
+ok "it stands in PostgreSQL, by the password in the credential" wait_until 60 first
 is "systemd has nothing to complain of" "$(inside systemctl --failed --no-legend --plain)" ""
 
 # --- who may do what ----------------------------------------------------------------
@@ -108,7 +109,7 @@ is "the collector has no network" "$(inside nsenter -t "$(master)" -n ls /sys/cl
 # --- under load ---------------------------------------------------------------------
 
 pid=$(master)
-load_start 10 202
+load_start 202
 for i in 1 2 3 4 5; do
 	sleep 1
 	ok "reload $i" inside systemctl reload forebay.service
@@ -119,42 +120,60 @@ is "it stayed one process" "$(master)" "$pid"
 
 restarts() { property "$1" NRestarts; }
 restarted() { [ "$(restarts "$1")" -gt "$2" ] && active "$1"; }
-load_start 12 202,503
+load_start 202,503
 sleep 1
 worker=$(inside pgrep -P "$(master)" | tail -n 1)		# not one that leaves anyway
 ok "a worker is killed" inside kill -9 "$worker"
 sleep 1
 n=$(restarts forebay-flusher.service)
 inside systemctl kill --kill-whom=main -s KILL forebay-flusher.service
-ok "a killed flusher is started again" wait_until 20 restarted forebay-flusher.service "$n"
+ok "a killed flusher is started again" wait_until 60 restarted forebay-flusher.service "$n"
 n=$(restarts forebay.service)
 is "a killed worker is no matter for systemd" "$n" 0
 inside systemctl kill --kill-whom=main -s KILL forebay.service
-ok "a killed master is started again" wait_until 20 restarted forebay.service "$n"
+ok "a killed master is started again" wait_until 60 restarted forebay.service "$n"
 load_end "through crashes of worker, flusher and master every request is answered"
 
 n=$(restarts forebay.service)
-load_start 40 202,503
+load_start 202,503
 inside systemctl kill --kill-whom=main -s STOP forebay.service
-ok "a master that hangs is started again by the watchdog" wait_until 30 restarted forebay.service "$n"
+ok "a master that hangs is started again by the watchdog" wait_until 60 restarted forebay.service "$n"
 like "by the watchdog, not its time-out" "$(inside journalctl -q -u forebay.service -o cat -n 200)" \
 	'Watchdog timeout'
 # the same load goes on
-ok "stop" inside systemctl stop forebay.target
-down() { [ "$(state forebay.socket forebay.service forebay-flusher.service)" = "inactive inactive inactive " ]; }
-ok "all are down" wait_until 20 down
+ok "stop" inside systemctl stop forebay.target forebay.socket
+is "all are down" "$(state forebay.socket forebay.service forebay-flusher.service)" "inactive inactive inactive "
+last_words() { inside journalctl -q -b "$1" -u forebay-flusher.service -g '^flush\.stopped' -o cat | tail -n 1; }
+is "the flusher was the last and left nothing behind" "$(last_words 0)" "flush.stopped pending=0"
+ok "nothing at all" drained
 ok "start" inside systemctl start forebay.target
-ok "all are up again" wait_until 20 active forebay.socket forebay.service forebay-flusher.service
+ok "restart" inside systemctl restart forebay.target forebay.socket
+ok "all are up again" wait_until 60 active forebay.socket forebay.service forebay-flusher.service
+sleep 1
 load_end "through watchdog, stop and start every request is answered"
 
-load_start 60 202,503,lost
+# nobody who starts waits for PostgreSQL
+inside systemctl stop postgresql@15-main.service postgresql.service
+is "without PostgreSQL events are taken" "$(post '{"id":"alone"}')" 202
+pid=$(master)
+inside systemctl --no-block restart forebay-flusher.service forebay.service
+anew() { [ "$(master)" != "$pid" ] && active forebay.service; }
+ok "the collector starts anew" wait_until 60 anew
+is "while the flusher still tries to empty the journal" "$(state forebay-flusher.service)" "deactivating "
+is "and takes events" "$(post '{"id":"alone","n":2}')" 202
+inside systemctl start postgresql
+ok "then the flusher starts anew too" wait_until 60 active forebay-flusher.service
+
+load_start 202,503,lost
 sleep 3
 machine_reboot || bail "the machine does not boot again"
 pass "reboot"
 rm -f "$M/opt/test/status"		# the load ended with its machine
-ok "everything is up by itself" wait_until 30 active forebay.target forebay.socket forebay.service \
+is "the flusher was the last, before PostgreSQL" "$(last_words -1)" "flush.stopped pending=0"
+ok "everything is up by itself" wait_until 60 active forebay.target forebay.socket forebay.service \
 	forebay-flusher.service nginx.service
-load_start 3 202
+load_start 202
+sleep 2
 load_end "and takes events"
 is "with nothing to complain of" "$(inside systemctl --failed --no-legend --plain)" ""
 
@@ -196,16 +215,17 @@ END
 inside cp /etc/credstore/forebay.pgpassword /etc/credstore/forebay-second.pgpassword
 inside_as forebay "$prefix/bin/forebay" -c /etc/forebay/second.conf db migrate --conninfo dbname=second >/dev/null
 ok "an instance starts" inside systemctl enable --now forebay@second.target
-ok "with its own units" wait_until 20 active forebay@second.socket forebay@second.service forebay-flusher@second.service
+ok "with its own units" wait_until 60 active forebay@second.socket forebay@second.service forebay-flusher@second.service
 out=$(inside /opt/test/fcgi_req /run/forebay/second/forebay.sock 'post:{"id":"other"}' answer 2>&1)
 like "takes an event" "$out" 'Status: 202'
 second() { [ "$(DB=second sql "SELECT count(*) FROM forebay.event WHERE id = 'other'")" = 1 ]; }
-ok "into its own database" wait_until 20 second
+ok "into its own database" wait_until 60 second
 is "the first one does not get it" "$(sql "SELECT count(*) FROM forebay.event WHERE id = 'other'")" 0
 is "of the first one's journal it sees nothing" "$(inside nsenter -t "$(property forebay@second.service MainPID)" -m \
 	ls /var/lib/forebay)" second
-ok "it stops alone" inside systemctl stop forebay@second.target
-is "and is down" "$(state forebay@second.service forebay@second.socket)" "inactive inactive "
+ok "it stops alone" inside systemctl stop forebay@second.target forebay@second.socket
+is "and is down" "$(state forebay@second.socket forebay@second.service forebay-flusher@second.service)" \
+	"inactive inactive inactive "
 ok "the first one is up" active forebay.service forebay-flusher.service forebay.socket
 
 ok "the machine shuts down" machine_off
