@@ -46,7 +46,7 @@ like "all that was to be tried was" "$(tail -n 1 "$W/tap")" '^1\.\.[0-9]+$'
 way() { sql "SELECT count(*) FROM forebay.event WHERE payload->>'way' = '$1'"; }
 way_is() { [ "$(way "$1")" = "$2" ]; }
 while read -r n what; do
-	ok "in PostgreSQL: $what: $n" wait_until 20 way_is "$what" "$n"
+	ok "in PostgreSQL: $what: $n" wait_until 60 way_is "$what" "$n"
 done <<-'END'
 	1 fetch json
 	2 many headers
@@ -62,7 +62,7 @@ done <<-'END'
 	1 beacon at the end
 	1 keepalive
 END
-ok "all is flushed" wait_until 20 drained
+ok "all is flushed" wait_until 60 drained
 is "of a refused origin nothing" "$(sql "SELECT count(*) FROM forebay.event WHERE payload->>'way' LIKE 'refused%'")" 0
 is "nor of its bodies" "$(sql "SELECT count(*) FROM forebay.rejection WHERE convert_from(payload, 'UTF8') LIKE '%refused%'")" 0
 is "no more than that" "$(sql "SELECT count(*) FROM forebay.event")" 14

@@ -85,13 +85,13 @@ unhealthy() { ! health; }
 ok "it is not healthy before it runs" unhealthy
 # shellcheck disable=SC2086	# words
 spawn collector $IN "$COLLECT" -- forebayd
-ok "the collector is healthy" wait_until 20 health
+ok "the collector is healthy" wait_until 60 health
 # A container's user may open its standard output, for runtimes see to that; buildah
 # does not, so here it is a file.
 # shellcheck disable=SC2086	# words
 spawn nginx $IN "$NGINX" -- sh -c 'exec /usr/share/forebay/nginx-start >/tmp/stdout'
 up() { netns curl -fsS -o /dev/null --cacert "$W/tls/cert.pem" https://localhost:8443/readyz; }
-ok "nginx answers, with the certificate that it has made" wait_until 20 up
+ok "nginx answers, with the certificate that it has made" wait_until 60 up
 is "an event is taken" "$(netns curl -sS -o "$W/answer" -w '%{http_code}' --cacert "$W/tls/cert.pem" \
 	-d '{"id":"boxed","type":"hello"}' https://localhost:8443/v1/events)" 202
 is "it stands in the journal" "$($IN "$COLLECT" -- forebay query \

@@ -95,7 +95,7 @@ for point in ${HOUSE_POINTS-$HOUSE}; do
 	stop flush
 	finish "${point%:*}"
 	flusher $FLAGS -o journal.keep=0 -o journal.keep_min=0
-	ok "${point%:*}: nothing is left over" wait_until 20 sh -c "[ -z \"\$(find '$J' -maxdepth 1 -name '*-*')\" ]"
+	ok "${point%:*}: nothing is left over" wait_until 60 sh -c "[ -z \"\$(find '$J' -maxdepth 1 -name '*-*')\" ]"
 	stop flush
 	[ "${point%:*}" = renamed ] || is "${point%:*}: nothing is taken for damage" "$(find "$J" -path '*aside/*' | wc -l)" 0
 done

@@ -34,7 +34,7 @@ stand_by() {
 	wait_until 30 sql_is "SELECT sync_state FROM pg_stat_replication" sync || bail "the standby does not stream"
 }
 events() { sql "SELECT count(*) FROM forebay.event"; }
-grows() { wait_until 20 sql_is "SELECT count(*) > $(events) + 200 FROM forebay.event" t; }
+grows() { wait_until 60 sql_is "SELECT count(*) > $(events) + 200 FROM forebay.event" t; }
 asked() { sql_is "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'flusher'" t; }
 says() { tail -n +"$LINE" "$W/log/flush.log" | grep -q "$1"; }
 

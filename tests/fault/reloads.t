@@ -26,7 +26,7 @@ reload_with() {		# reload_with WORKERS: until the master runs anew
 	seen=$(starts)
 	with_workers "$1"
 	kill -HUP "$MASTER"
-	wait_until 20 started_more "$seen"
+	wait_until 60 started_more "$seen"
 }
 # a reload that comes before a new worker is there finds nothing unfinished
 more_than() { [ "$(children "$MASTER" | wc -w)" -gt "$1" ]; }

@@ -51,7 +51,7 @@ DB=postgres sql "CREATE DATABASE forebay"
 ok "the older state comes back" as "$PG/pg_restore" -h "$W/run" -U forebay -d forebay "$W/older"
 is "without them" "$(rows)" "$ROWS|$ROWS"
 flusher
-ok "what it lacks is sent again from the segments that were kept" wait_until 20 sql_is \
+ok "what it lacks is sent again from the segments that were kept" wait_until 60 sql_is \
 	"SELECT count(*) FROM forebay.event" $((ROWS + 500))
 is "nothing twice" "$(rows)" "$((ROWS + 500))|$((ROWS + 500))"
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress WHERE last_seq <> loaded + duplicates + quarantined + rejected")" 0
@@ -70,6 +70,6 @@ ok "with a schema it is another database: an alarm" wait_until 30 alarm 'another
 is "nothing is loaded unasked" "$(rows)" "0|0"
 advice=$(grep flush.alarm "$W/log/flush.log" | tail -n 1 | sed -n 's/.*type: //p')
 ok "what it says to type works: $advice" as sh -c "$advice"
-ok "then everything that was kept is loaded again" wait_until 20 sql_is "SELECT count(*) FROM forebay.event" $((ROWS + 500))
+ok "then everything that was kept is loaded again" wait_until 60 sql_is "SELECT count(*) FROM forebay.event" $((ROWS + 500))
 stop flush
 done_testing

@@ -137,7 +137,7 @@ is "no worker was replaced for it" "$(children "$(pid_of collect)")" "$pids"
 
 # The source is the key's, whatever the event says; what it says stays in payload.
 post '{"last":1,"source":"lie"}' -H "$(bearer "$back")" >/dev/null
-ok "all is flushed" wait_until 20 drained
+ok "all is flushed" wait_until 60 drained
 is "source and name of the key" "$(sql "SELECT string_agg(DISTINCT key || '/' || source, ' ' ORDER BY key || '/' || source)
 	FROM forebay.event" | sed 's/-[0-9]*-[0-9]*-[0-9]*/-DAY/g')" "back-DAY/back page/page web-1/web web-2/web web-DAY/web"
 is "the event's stays in payload" "$(sql "SELECT payload->>'source' FROM forebay.event WHERE payload ? 'last'")" lie

@@ -104,7 +104,7 @@ is "gzip" "$(status) $(json '$.accepted')" "201 1"
 printf '{"gz":"\\ud800"}' | gzip | http POST '/v1/events?mode=sync' --data-binary @- >/dev/null
 is "gzip with an error" "$(status) $(json '$.errors[0].pointer')" "422 /gz"
 
-ok "all is flushed" wait_until 20 drained
+ok "all is flushed" wait_until 60 drained
 is "what was refused is kept, 20 of a request" "$(sql "SELECT count(*) FROM forebay.rejection
 	WHERE reason = 'lone_surrogate' AND convert_from(payload, 'UTF8') = '{\"bad\":\"\\ud800\"}'")" 20
 is "and stands for no event" "$(rows "payload ? 'bad' OR payload ? 'good'")" 0

@@ -18,7 +18,7 @@ send() {
 	post "$3" -H "Authorization: Bearer $1" -H "Idempotency-Key: $2" >/dev/null
 }
 count() { sql "SELECT count(*) FROM forebay.event WHERE ${1:-true}"; }
-settle() { wait_until 20 drained || fail "not flushed"; }
+settle() { wait_until 60 drained || fail "not flushed"; }
 
 send "$A" k1 '{"t":1,"n":1}'
 is "the first" "$(status) $(json '$.accepted')" "202 1"

@@ -80,7 +80,7 @@ stop flush
 is "the same in the journal" "$(forebay query "select count(*) from rejection where reason = 'lone_surrogate'" 2>&1)" \
 	"$(kept "reason = 'lone_surrogate'")"
 flusher
-ok "all is flushed" wait_until 20 drained
+ok "all is flushed" wait_until 60 drained
 is "100 in PostgreSQL" "$(kept)" 100
 is "the books balance, segment by segment" "$(sql "SELECT count(*) FROM forebay.progress p
 	LEFT JOIN (SELECT segment, count(*) AS n FROM forebay.event GROUP BY 1) e USING (segment)

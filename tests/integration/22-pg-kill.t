@@ -10,7 +10,7 @@ nginx
 flusher -o flush.batch_age=20ms -o flush.batch_rows=300 -o journal.keep=0 -o journal.keep_min=0
 
 load_start --rate 2000 --seconds 900 --oracle "$W/oracle"
-wait_until 10 sql_is "SELECT count(*) > 100 FROM forebay.event" t
+wait_until 60 sql_is "SELECT count(*) > 100 FROM forebay.event" t
 stops
 
 loading() { sql_is "SELECT count(*) > $1 FROM forebay.event" t; }

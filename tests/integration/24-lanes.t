@@ -29,7 +29,7 @@ exec 9>"$W/gate"
 echo 'SELECT pg_advisory_lock(7, 1);' >&9
 wait_until 30 sql_is "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND granted" 1
 flusher -o flush.connections=3 -o flush.batch_rows=500 -o log.level=debug
-ok "three load at the same moment" wait_until 20 several
+ok "three load at the same moment" wait_until 60 several
 printf '%s\n' '\q' >&9
 exec 9>&-
 

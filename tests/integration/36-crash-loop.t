@@ -33,8 +33,8 @@ as mv "$KEYS" "$KEYS.away"
 survivor=$(children "$MASTER" | cut -d ' ' -f 1)
 victim=$(children "$MASTER" | cut -d ' ' -f 2)
 kill -TERM "$victim"
-ok "a worker leaves" wait_until 20 gone "$victim"
-ok "its successor dies at once, again and again" wait_until 20 logged 'worker.died.*status=71' 4
+ok "a worker leaves" wait_until 60 gone "$victim"
+ok "its successor dies at once, again and again" wait_until 60 logged 'worker.died.*status=71' 4
 like "and the log says why" "$(grep -m 1 'keys.refused' "$W/log/collect.log")" 'No such file'
 seen=$(acked)
 ok "the other one serves on" wait_until 30 acked_more $((seen + 2000))
@@ -62,7 +62,7 @@ for _ in 1 2 3 4 5; do
 	sleep 1.2		# who lived for a second is replaced at once
 	victim=$(children "$MASTER" | tr ' ' '\n' | grep -vx "$survivor" | head -n 1)
 	kill -KILL "$victim"
-	wait_until 20 succeeded "$victim" || fail "no successor"
+	wait_until 60 succeeded "$victim" || fail "no successor"
 done
 ok "five are killed and replaced" logged 'worker.died.*signal=9' 5
 ok "the survivor stands" alive "$survivor"
@@ -94,7 +94,7 @@ as chmod +x "$W/prog/limited"
 old=$(children "$MASTER")
 as mv "$W/prog/limited" "$W/prog/forebayd"
 kill -HUP "$MASTER"
-ok "a program that starts no worker" wait_until 20 logged worker.fork_failed 1
+ok "a program that starts no worker" wait_until 60 logged worker.fork_failed 1
 seen=$(grep -c ^A "$W/oracle.3")
 goes_on() { [ "$(grep -c ^A "$W/oracle.3")" -gt "$1" ]; }
 [ -z "${FULL:-}" ] || sleep 65
@@ -104,7 +104,7 @@ as prlimit --pid "$MASTER" --nproc="$(as prlimit --pid "$MASTER" --nproc -o HARD
 ok "when it can it takes over" wait_until 60 workers_are 20
 # shellcheck disable=SC2086	# pids, word by word
 all_gone() { for p in $1; do gone "$p" || return 1; done; }
-ok "from the old ones" wait_until 20 all_gone "$old"
+ok "from the old ones" wait_until 60 all_gone "$old"
 kill -TERM "$LOAD"
 load_end "no request has failed"
 is "nobody was killed for being silent" "$(log_count worker.killed)" 0

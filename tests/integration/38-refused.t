@@ -115,9 +115,9 @@ program "$W/prog/good"
 kill -HUP "$MASTER"
 # shellcheck disable=SC2086	# pids, word by word
 all_gone() { for p in $1; do gone "$p" || return 1; done; }
-ok "a good one takes over" wait_until 20 all_gone "$WORKERS"
+ok "a good one takes over" wait_until 60 all_gone "$WORKERS"
 two_left() { [ "$(children "$MASTER" | wc -w)" = 2 ]; }
-ok "with as many workers" wait_until 20 two_left
+ok "with as many workers" wait_until 60 two_left
 is "of the new program" "$(stat -L -c %i "/proc/$MASTER/exe")" "$(stat -c %i "$W/prog/forebayd")"
 seen=$(acked)
 ok "requests go on" wait_until 30 acked_more $((seen + 300))

@@ -62,7 +62,7 @@ good 1 5 | sed 's/.*/{"x":"\\u0000"}/' >"$W/rows"
 good 2001 2100 >>"$W/rows"
 flusher -o flush.quarantine_per_min=3
 journal_tool plant "$J" <"$W/rows" >"$W/segment"
-ok "beyond the cap the flusher waits with an alarm" wait_until 20 grep -q quarantine_per_min "$W/log/flush.log"
+ok "beyond the cap the flusher waits with an alarm" wait_until 60 grep -q quarantine_per_min "$W/log/flush.log"
 ok "and quarantines no more than the cap" test "$(quarantined)" -le 18
 stop flush
 flusher

@@ -64,7 +64,7 @@ else
 	ok "with no block left, what was taken is flushed" wait_drained 60
 	as rm "$J/filler"
 	all_ready() { forebay stats --json | grep -q "\"collect_ready\":2[,}]"; }
-	ok "events are taken again by themselves" wait_until 20 all_ready
+	ok "events are taken again by themselves" wait_until 60 all_ready
 	load --requests 1000 --oracle "$W/oracle"
 	is "all of them" "$?" 0
 	ok "and flushed" wait_drained 30

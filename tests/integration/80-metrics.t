@@ -48,8 +48,8 @@ for n in 1 2 3; do
 done
 post '[{"id":"a","n":1}]' >/dev/null
 post '[{"n":1},' >/dev/null
-ok "rows are counted where they arrive" wait_until 20 value_is 'forebay_flush_rows_total{result="loaded"}' 6
-ok "duplicates too" wait_until 20 value_is 'forebay_flush_rows_total{result="duplicate"}' 1
+ok "rows are counted where they arrive" wait_until 60 value_is 'forebay_flush_rows_total{result="loaded"}' 6
+ok "duplicates too" wait_until 60 value_is 'forebay_flush_rows_total{result="duplicate"}' 1
 is "accepted" "$(value forebay_events_accepted_total)" 7
 is "refused, by code" "$(value 'forebay_answers_total{code="invalid_json"}')" 1
 ok "requests grow by at least those" [ "$(value forebay_requests_total)" -ge $((requests + 5)) ]

@@ -342,7 +342,7 @@ collector_supervised() {
 	supervise collect "$BIN/forebayd" -c "$W/forebay.conf" "$@"
 	collector_ready || bail "forebayd does not get ready"
 }
-collector_ready() { wait_until 15 ready; }
+collector_ready() { wait_until 60 ready; }
 ready() { fcgi get:/readyz answer | grep -q 'Status: 200'; }
 not_ready() { ! ready; }
 
@@ -365,7 +365,7 @@ nginx() {
 		done
 		[ -z "$AS" ] || chown -R "$USER_NAME" "$W/nginx"
 		spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
-		wait_until 10 nginx_settled
+		wait_until 60 nginx_settled
 		running nginx && return
 	done
 	bail "nginx does not start"
