@@ -44,7 +44,6 @@ static struct flusher {
 	bool connected;
 	bool halted;			/* something failed: nothing is sent until all has landed */
 	bool stuck;			/* it takes a person to go on */
-	bool carried;			/* told to stop, and what was there then is in PostgreSQL */
 	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
 	unsigned failures, unmaintained;	/* in a row */
 	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says, maintenance_says;
@@ -372,31 +371,19 @@ look_around(void)
 	set_stuck(g.stuck);
 }
 
-/* Told to stop: nothing more has to be sent. What a running collector adds from now on is
- * the next flusher's; to wait until nothing comes could be to wait for ever. */
+/* Told to stop: what stood there then is in PostgreSQL. What a running collector adds from
+ * now on is the next flusher's; to wait until nothing comes could be to wait for ever. */
 static bool
 carried(void)
 {
-	g.carried = g.carried || (scan(true) && g.tracker.epoch > 0 && tracker_carried(&g.tracker, COUNT_MS));
-	return g.carried;
-}
-
-static bool
-shipping(void)
-{
-	const struct lane *l;
-
-	FOR_LANES(l)
-		if (l->state == LANE_BUSY && l->job == LANE_SHIP)
-			return true;
-	return false;
+	return scan(true) && g.tracker.epoch > 0 && tracker_carried(&g.tracker, COUNT_MS);
 }
 
 /* Told to stop, and nothing is left or nothing helps. */
 static bool
 finished(void)
 {
-	return g.life.stopping && (g.stuck || (carried() && !shipping()));
+	return g.life.stopping && (g.stuck || carried());
 }
 
 static int64_t
@@ -404,7 +391,7 @@ next_event(void)
 {
 	int64_t when = g.next_house;
 
-	if (g.halted || g.carried || !g.connected)	/* until the last lane has landed */
+	if (g.halted || !g.connected)	/* until the last lane has landed */
 		when = lane_in(LANE_BUSY) ? when : g.halted ? 0 : g.next_try;
 	else if (lane_in(LANE_IDLE))
 		when = g.next_flush > g.next_try ? g.next_flush : g.next_try;
@@ -433,11 +420,11 @@ loop_run(void)
 			lane_send(g.lanes, LANE_CONNECT);
 		if (!g.halted && g.connected)
 			maintain();
-		if (!g.halted && g.connected && !g.life.hang_up && !g.carried && clock_mono_ms() >= g.next_try)
+		if (!g.halted && g.connected && !g.life.hang_up && clock_mono_ms() >= g.next_try)
 			flush();
 		life_wait(&g.life, next_event(), g.woken);
 	}
-	empty = carried() && scan(true);
+	empty = carried();
 	left = tracker_pending(&g.tracker, COUNT_MS);
 	log_info("flush.stopped", "pending=%llu", (unsigned long long)left);
 	return empty && left == 0 ? LOOP_EMPTY : LOOP_PENDING;

@@ -366,17 +366,29 @@ count_rows(struct tracker *t, struct seg *s)
 	return good;
 }
 
+/* Whether last_seq says what the files hold. One segment at the least is read, others
+ * until the time is up. */
+static bool
+look(struct tracker *t, struct seg *s, int64_t until, bool *looked)
+{
+	if (!may_have_grown(s))
+		return true;
+	if (*looked && clock_mono_ms() >= until)
+		return false;
+	*looked = true;
+	return count_rows(t, s);
+}
+
 uint64_t
 tracker_pending(struct tracker *t, int64_t ms)
 {
 	int64_t until = clock_mono_ms() + ms;
 	uint64_t pending = 0;
-	unsigned looks = 0;
+	bool looked = false;
 	struct seg *s;
 
 	for (s = t->segs; s < t->segs + t->n; s++) {
-		if (may_have_grown(s) && !((looks++ == 0 || clock_mono_ms() < until) && count_rows(t, s)) &&
-		    s->last_seq <= s->progress)
+		if (!look(t, s, until, &looked) && s->last_seq <= s->progress)
 			pending++;
 		if (s->last_seq > s->progress)
 			pending += (uint64_t)(s->last_seq - s->progress);
@@ -393,9 +405,8 @@ tracker_carried(struct tracker *t, int64_t ms)
 
 	t->closed = true;
 	for (s = t->segs; s < t->segs + t->n; s++) {
-		if (!s->due_known && (!looked || clock_mono_ms() < until)) {
-			looked = true;
-			s->due_known = !may_have_grown(s) || count_rows(t, s) || s->foreign;
+		if (!s->due_known) {
+			s->due_known = look(t, s, until, &looked) || s->foreign;
 			s->due = s->last_seq;
 		}
 		carried = carried && s->due_known && s->due <= s->progress;
