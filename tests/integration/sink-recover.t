@@ -168,8 +168,24 @@ kill -TERM "$pid"
 ok "a second one ends it at once" wait_until 30 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
-flusher -o flush.stop_timeout=1s
+flusher
+pid=$(pid_of flush)
 recovers "nothing was lost or doubled" 140
+# with all carried, nobody waits for an attempt to connect
+theirs=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'flusher'")
+kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")"
+mark
+# shellcheck disable=SC2086	# pids, word by word
+kill -TERM $theirs
+ok "its connections are ended" wait_until 30 logged flush.wait
+connecting() { find "/proc/$pid/fd" -lname 'socket:*' | grep -q .; }
+wait_until 30 connecting
+mark
+ok "SIGTERM while a server does not answer: it stops" stop flush TERM 30
+ok "in the midst of connecting" sh -c "! tail -n +$MARK '$W/log/flush.log' | grep flush.wait"
+like "with nothing left" "$(tail -n 1 "$W/log/flush.log")" 'pending=0$'
+thaw
+flusher -o flush.stop_timeout=1s
 # that may have been the former one's last batch: only now has this one read progress
 rows 10
 recovers "the new flusher loads" 150

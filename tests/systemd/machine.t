@@ -54,6 +54,10 @@ load_start() {
 		--expect "$1" --oracle "/opt/test/oracle$LOADS" "https://127.0.0.1/v1/events?key=$SHOP" ||
 		bail "no load"
 }
+# flows [N]: that many more are acknowledged, half a second's
+acked() { grep -c ^A "$M/opt/test/oracle$LOADS" 2>/dev/null; }
+acked_more() { [ "$(acked)" -ge "$1" ]; }
+flows() { wait_until 60 acked_more $(($(acked) + ${1:-300})) || fail "events do not get through"; }
 load_end() {
 	inside pkill -x load
 	wait_until 100 test -s "$M/opt/test/status"
@@ -111,7 +115,7 @@ is "the collector has no network" "$(inside nsenter -t "$(master)" -n ls /sys/cl
 pid=$(master)
 load_start 202
 for i in 1 2 3 4 5; do
-	sleep 1
+	flows
 	ok "reload $i" inside systemctl reload forebay.service
 done
 ok "reload of the flusher" inside systemctl reload forebay-flusher.service
@@ -121,10 +125,10 @@ is "it stayed one process" "$(master)" "$pid"
 restarts() { property "$1" NRestarts; }
 restarted() { [ "$(restarts "$1")" -gt "$2" ] && active "$1"; }
 load_start 202,503
-sleep 1
+flows
 worker=$(inside pgrep -P "$(master)" | tail -n 1)		# not one that leaves anyway
 ok "a worker is killed" inside kill -9 "$worker"
-sleep 1
+flows
 n=$(restarts forebay-flusher.service)
 inside systemctl kill --kill-whom=main -s KILL forebay-flusher.service
 ok "a killed flusher is started again" wait_until 60 restarted forebay-flusher.service "$n"
@@ -149,7 +153,7 @@ ok "nothing at all" drained
 ok "start" inside systemctl start forebay.target
 ok "restart" inside systemctl restart forebay.target forebay.socket
 ok "all are up again" wait_until 60 active forebay.socket forebay.service forebay-flusher.service
-sleep 1
+flows
 load_end "through watchdog, stop and start every request is answered"
 
 # nobody who starts waits for PostgreSQL
@@ -165,7 +169,7 @@ inside systemctl start postgresql
 ok "then the flusher starts anew too" wait_until 60 active forebay-flusher.service
 
 load_start 202,503,lost
-sleep 3
+flows 1500
 machine_reboot || bail "the machine does not boot again"
 pass "reboot"
 rm -f "$M/opt/test/status"		# the load ended with its machine
@@ -173,7 +177,7 @@ is "the flusher was the last, before PostgreSQL" "$(last_words -1)" "flush.stopp
 ok "everything is up by itself" wait_until 60 active forebay.target forebay.socket forebay.service \
 	forebay-flusher.service nginx.service
 load_start 202
-sleep 2
+flows 1000
 load_end "and takes events"
 is "with nothing to complain of" "$(inside systemctl --failed --no-legend --plain)" ""
 
