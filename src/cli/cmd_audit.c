@@ -217,9 +217,9 @@ static const char usage[] =
 	    "75 could not be finished; 77 no right to read\n";
 
 int
-cmd_audit(const struct conf *conf, int argc, char **argv)
+cmd_audit(const struct conf_args *args, int argc, char **argv)
 {
-	struct audit a = { .conf = conf, .tty = isatty(STDERR_FILENO) };
+	struct audit a = { .tty = isatty(STDERR_FILENO) };
 	const char *conninfo = NULL;
 	const struct cmd_option options[] = {
 		{ "conninfo", 0, NULL, &conninfo }, { "json", 0, &a.json, NULL },
@@ -229,5 +229,8 @@ cmd_audit(const struct conf *conf, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	return argc == 0 ? audit(&a, conninfo) : cmd_usage(usage);
+	if (argc > 0)
+		return cmd_usage(usage);
+	a.conf = cmd_conf(args);
+	return audit(&a, conninfo);
 }

@@ -64,7 +64,7 @@ static const char usage[] =
     "exit status: 0; 64 usage; 78 they are not, and what is wrong is on standard error\n";
 
 int
-cmd_check_config(const struct conf *conf, int argc, char **argv)
+cmd_check_config(const struct conf_args *args, int argc, char **argv)
 {
 	bool show = false, example = false, json = false;
 	const struct cmd_option options[] = {
@@ -72,11 +72,17 @@ cmd_check_config(const struct conf *conf, int argc, char **argv)
 		{ NULL, 0, NULL, NULL },
 	};
 	int status = cmd_options(&argc, &argv, options, usage);
+	const struct conf *conf;
 
 	if (status >= 0)
 		return status;
-	if (argc > 0 || example)	/* alone it has been served before: see main.c */
+	if (argc > 0 || (example && (show || json)))
 		return cmd_usage(usage);
+	if (example) {
+		conf_example(stdout);
+		return EX_OK;
+	}
+	conf = cmd_conf(args);
 	status = check_peer(conf);
 	if (status != EX_OK)
 		return status;

@@ -37,8 +37,10 @@ tell(void *arg, const char *name, enum schema_state state)
 }
 
 static int
-migrate(const struct conf *conf, const char *dsn, struct report *r)
+migrate(const struct conf_args *args, const char *dsn, struct report *r)
 {
+	/* who says how to connect may be another user, who cannot read them */
+	const struct conf *conf = dsn ? NULL : cmd_conf(args);
 	const char *dir = getenv("FOREBAY_SQL_DIR");
 	char errmsg[1024];
 	struct buf text;
@@ -64,7 +66,7 @@ migrate(const struct conf *conf, const char *dsn, struct report *r)
 }
 
 int
-cmd_db(const struct conf *conf, int argc, char **argv)
+cmd_db(const struct conf_args *args, int argc, char **argv)
 {
 	struct report r = { false, false, 0, 0 };
 	const char *dsn = NULL;
@@ -76,5 +78,5 @@ cmd_db(const struct conf *conf, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	return argc == 1 && strcmp(argv[0], "migrate") == 0 ? migrate(conf, dsn, &r) : cmd_usage(usage);
+	return argc == 1 && strcmp(argv[0], "migrate") == 0 ? migrate(args, dsn, &r) : cmd_usage(usage);
 }

@@ -130,7 +130,7 @@ is_good(const struct wish *w)
 }
 
 int
-cmd_key(const struct conf *conf, int argc, char **argv)
+cmd_key(const struct conf_args *args, int argc, char **argv)
 {
 	struct wish w = { .source = NULL };
 	bool json = false;
@@ -139,6 +139,7 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 		{ NULL, 0, NULL, NULL },
 	};
 	int status = cmd_options(&argc, &argv, options, usage);
+	const struct conf *conf;
 	char key[64], digest[2 * SHA256_BYTES + 1], name[256], day[CLOCK_TEXT], line[2048];
 
 	if (status >= 0)
@@ -146,6 +147,7 @@ cmd_key(const struct conf *conf, int argc, char **argv)
 	w.source = argc == 2 ? argv[1] : "";
 	if (argc != 2 || strcmp(argv[0], "new") != 0 || !is_good(&w))
 		return cmd_usage(usage);
+	conf = cmd_conf(args);
 	if (conf->collect_keys[0] == '\0') {
 		fputs("collect.keys is not set: keys are off; set it to a file, for example\n"
 		    "/etc/forebay/keys, and say this again\n", stderr);

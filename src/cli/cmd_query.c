@@ -97,9 +97,10 @@ stand_back(void)
 }
 
 int
-cmd_query(const struct conf *conf, int argc, char **argv)
+cmd_query(const struct conf_args *args, int argc, char **argv)
 {
 	const char *timeout = "30", *extension = getenv("FOREBAY_EXTENSION");
+	const struct conf *conf;
 	int status;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -110,6 +111,7 @@ cmd_query(const struct conf *conf, int argc, char **argv)
 		usage(stderr);
 		return EX_USAGE;
 	}
+	conf = cmd_conf(args);
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status != EX_OK)
 		return status;

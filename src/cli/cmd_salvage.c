@@ -163,11 +163,11 @@ static const char usage[] =
     "75 try again\n";
 
 int
-cmd_salvage(const struct conf *conf, int argc, char **argv)
+cmd_salvage(const struct conf_args *args, int argc, char **argv)
 {
 	bool json = false;
 	const struct cmd_option options[] = { { "json", 0, &json, NULL }, { NULL, 0, NULL, NULL } };
-	struct salvage s = { .conf = conf };
+	struct salvage s = { .conf = NULL };
 	struct dir_segment *list = NULL;
 	char errmsg[1024];
 	size_t n = 0;
@@ -180,14 +180,15 @@ cmd_salvage(const struct conf *conf, int argc, char **argv)
 		return cmd_usage(usage);
 	status = EX_OK;
 	uuid_source_init(&s.ids);
-	snprintf(s.aside, sizeof s.aside, "%s/aside", conf->journal_dir);
+	s.conf = cmd_conf(args);
+	snprintf(s.aside, sizeof s.aside, "%s/aside", s.conf->journal_dir);
 	e = dir_list(s.aside, &list, &n);
 	if (e != ERR_OK && e != ERR_DOWN) {
 		fprintf(stderr, "forebay salvage: %s: %s\n", s.aside, err_name(e));
 		status = err_exit(e);
 	} else if (n == 0) {
 		fputs(json ? "" : "nothing is set aside\n", stdout);
-	} else if (lookup_open(&s.lookup, conf, NULL, LIMIT_MS, errmsg) != ERR_OK) {
+	} else if (lookup_open(&s.lookup, s.conf, NULL, LIMIT_MS, errmsg) != ERR_OK) {
 		fprintf(stderr, "forebay salvage: PostgreSQL has to say what it has: %s\n", errmsg);
 		status = EX_UNAVAILABLE;
 	} else {

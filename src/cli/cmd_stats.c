@@ -323,7 +323,7 @@ static const char usage[] =
 	    "exit status: 0; 64 usage; 66 no journal; 77 no right to read\n";
 
 int
-cmd_stats(const struct conf *conf, int argc, char **argv)
+cmd_stats(const struct conf_args *args, int argc, char **argv)
 {
 	const struct timespec pause = { .tv_sec = SAMPLE_MS / 1000, .tv_nsec = SAMPLE_MS % 1000 * 1000000L };
 	bool cost = false, json = false;
@@ -331,6 +331,7 @@ cmd_stats(const struct conf *conf, int argc, char **argv)
 		{ "cost", 0, &cost, NULL }, { "json", 0, &json, NULL }, { NULL, 0, NULL, NULL },
 	};
 	int status = cmd_options(&argc, &argv, options, usage);
+	const struct conf *conf;
 	struct report a, b;
 	enum err e;
 
@@ -338,6 +339,7 @@ cmd_stats(const struct conf *conf, int argc, char **argv)
 		return status;
 	if (argc > 0)
 		return cmd_usage(usage);
+	conf = cmd_conf(args);
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status != EX_OK)
 		return status;

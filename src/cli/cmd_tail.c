@@ -311,7 +311,7 @@ read_lines(struct tail *t, const char *n)
 }
 
 static int
-run(struct tail *t, int argc, char **argv)
+run(struct tail *t, const struct conf_args *args, int argc, char **argv)
 {
 	const char *lines = "10";
 	bool follow = false;
@@ -326,12 +326,13 @@ run(struct tail *t, int argc, char **argv)
 		return status;
 	if (argc > 0 || !read_lines(t, lines))
 		return cmd_usage(usage);
+	t->conf = cmd_conf(args);
 	status = cmd_journal_readable(t->conf->journal_dir);
 	return status == EX_OK ? tail(t, follow) : status;
 }
 
 int
-cmd_tail(const struct conf *conf, int argc, char **argv)
+cmd_tail(const struct conf_args *args, int argc, char **argv)
 {
 	struct tail *t = calloc(1, sizeof *t);
 	struct winsize size;
@@ -339,12 +340,11 @@ cmd_tail(const struct conf *conf, int argc, char **argv)
 
 	if (!t)
 		return EX_OSERR;
-	t->conf = conf;
 	t->json = !isatty(STDOUT_FILENO);
 	if (!t->json && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		t->width = size.ws_col;
 	buf_init(&t->line, LINE_BYTES);
-	status = run(t, argc, argv);
+	status = run(t, args, argc, argv);
 	buf_fini(&t->line);
 	free(t->list);
 	free(t);

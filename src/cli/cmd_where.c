@@ -129,9 +129,9 @@ static const char usage[] =
 	    "69 PostgreSQL could not be asked (what the journal knows is printed); 77 no right to read\n";
 
 int
-cmd_where(const struct conf *conf, int argc, char **argv)
+cmd_where(const struct conf_args *args, int argc, char **argv)
 {
-	struct search s = { .conf = conf };
+	struct search s = { .conf = NULL };
 	const struct cmd_option options[] = {
 		{ "conninfo", 0, NULL, &s.conninfo }, { "json", 0, &s.json, NULL }, { NULL, 0, NULL, NULL },
 	};
@@ -142,7 +142,8 @@ cmd_where(const struct conf *conf, int argc, char **argv)
 	if (argc != 1 || !*argv[0])
 		return cmd_usage(usage);
 	s.what = argv[0];
-	status = cmd_journal_readable(conf->journal_dir);
+	s.conf = cmd_conf(args);
+	status = cmd_journal_readable(s.conf->journal_dir);
 	if (status == EX_OK)
 		status = find(&s);
 	free(s.items);

@@ -13,7 +13,7 @@
 
 static const struct verb {
 	const char *name, *args, *what;
-	int (*run)(const struct conf *, int argc, char **argv);
+	int (*run)(const struct conf_args *, int argc, char **argv);
 } verbs[] = {
 	{ "audit", "[--segments] [--json] [--conninfo CONNINFO]",
 	  "is every row accounted for, once? names holes, doubles and aliens", cmd_audit },
@@ -49,27 +49,24 @@ usage(FILE *f)
 	    "71 the system, 74 input or output, 75 try again, 77 no right, 78 settings.\n", f);
 }
 
-/* The example needs no settings in force, and a broken file must not hide it. */
-static bool
-wants_example(int argc, char **argv)
+static struct conf *settings;
+
+const struct conf *
+cmd_conf(const struct conf_args *args)
 {
-	return argc == 2 && strcmp(argv[0], "check-config") == 0 && strcmp(argv[1], "--example") == 0;
+	if (!settings) {
+		settings = conf_load_or_exit(args);
+		log_init("forebay", log_level_parse(settings->log_level));
+	}
+	return settings;
 }
 
 static int
 run(const struct verb *v, const struct conf_args *args, int argc, char **argv)
 {
-	struct conf *conf;
-	int status;
+	int status = v->run(args, argc, argv);
 
-	if (wants_example(argc, argv)) {
-		conf_example(stdout);
-		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
-	}
-	conf = conf_load_or_exit(args);
-	log_init("forebay", log_level_parse(conf->log_level));
-	status = v->run(conf, argc, argv);
-	conf_free(&conf);
+	conf_free(&settings);
 	if (fflush(stdout) != 0 && status == EX_OK)
 		status = EX_IOERR;
 	return status;

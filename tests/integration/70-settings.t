@@ -38,4 +38,14 @@ ok "the example file is a good file" as "$BIN/forebay" -c "$W/example.conf" chec
 out=$(FOREBAY_COLLECT_WORKERS=7 forebay -o journal.keep=7h check-config --show 2>&1)
 like "the environment wins over the file" "$out" '^workers = 7$'
 like "flags win over both" "$out" '^keep = 7h$'
+
+# --help and what names its own database need no settings: a broken file is not in the way
+for verb in audit check-config db key query salvage stats tail where; do
+	is "forebay $verb --help reads no settings" \
+		"$(as "$BIN/forebay" -c "$W/none.conf" "$verb" --help 2>&1 | head -n 1 | cut -d ' ' -f 1-3)" "usage: forebay $verb"
+done
+ok "forebay check-config --example reads none" as "$BIN/forebay" -c "$W/none.conf" check-config --example
+ok "forebay db migrate --conninfo reads none" as "$BIN/forebay" -c "$W/none.conf" db migrate --dry-run \
+	--conninfo "host=$W/run user=forebay dbname=forebay"
+refused "no file and no --conninfo" forebay "none.conf" -c "$W/none.conf" db migrate
 done_testing
