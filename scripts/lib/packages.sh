@@ -67,6 +67,18 @@ packages_missing() {
 	done <<<"$1"
 }
 
+# packages_announce TABLE: says what is going to be installed, and lets sudo ask for its
+# password where a person sees what it is for; steps have no terminal.
+packages_announce() {
+	local missing
+	missing=$(packages_missing "$1" | paste -sd ' ')
+	[ -n "$missing" ] && command -v apt-get >/dev/null || return 0
+	echo "Debian packages that are missing and will be installed:"
+	fold -s -w 76 <<<"$missing" | sed 's/^/    /'
+	[ "$(id -u)" = 0 ] || packages_sudo
+	echo
+}
+
 # packages_ensure TABLE: 0 when everything is there, 69 when it cannot be had
 packages_ensure() {
 	local missing=() tool=$HERE/scripts/install-packages
@@ -81,8 +93,8 @@ packages_ensure() {
 	elif packages_sudo; then
 		sudo "$tool" "${missing[@]}" || return 1
 	else
-		echo "Neither root nor sudo. Have this run as root, then start again:"
-		echo "  apt-get install --no-install-recommends ${missing[*]}"
+		echo "Neither root nor sudo. Have this run as root, then start again; no service is started by it:"
+		printf '  %q %s\n' "$tool" "${missing[*]}"
 		return 69
 	fi
 	mapfile -t missing < <(packages_missing "$1")
@@ -92,5 +104,6 @@ packages_ensure() {
 # May this user become root, without or with a password?
 packages_sudo() {
 	command -v sudo >/dev/null || return 1
-	sudo -n true 2>/dev/null || { (: </dev/tty) 2>/dev/null && sudo -v; }
+	sudo -n true 2>/dev/null ||
+	    { (: </dev/tty) 2>/dev/null && sudo -p 'sudo, to install them; password of %u: ' -v; }
 }
