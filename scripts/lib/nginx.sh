@@ -1,20 +1,21 @@
 # shellcheck shell=sh disable=SC3043	# local: dash and bash have it
 # nginx from the project's own conf/nginx, run without root.
 
-# nginx_render SOURCE DIR SOCKET_DIR LISTEN: DIR/nginx.conf and what it includes.
+# nginx_render SOURCE DIR SOCKET_DIR LISTEN [METRICS]: DIR/nginx.conf and what it includes.
 # Expects DIR/tls/{cert,key}.pem. Request limits and the server that rejects
 # unknown names are for the internet: they are left out here. Origins of browsers
-# may stand in DIR/origins.conf. /metrics is asked for
-# at SOCKET_DIR/metrics.sock, so that no second port has to be free.
+# may stand in DIR/origins.conf. /metrics is asked for at SOCKET_DIR/metrics.sock, so that
+# no second port has to be free, and at the address METRICS as well if there is one.
 nginx_render() {
-	local source="$1" dir="$2" sockets="$3" listen="$4" f
+	local source="$1" dir="$2" sockets="$3" listen="$4" metrics="${5:-}" f
 	mkdir -p "$dir/conf" "$dir/tmp" "$dir/log" || return 1
 	for f in "$source"/*; do
 		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" -e "s|@originsdir@|$dir|" "$f" \
 		    >"$dir/conf/$(basename "${f%.in}")" || return 1
 	done
 	rm -f "$sockets/metrics.sock"	# nginx does not bind over a stale one
-	sed -i "s|listen 127.0.0.1:9464;|listen unix:$sockets/metrics.sock;|" "$dir/conf/metrics.conf" || return 1
+	sed -i "s|listen 127.0.0.1:9464;|listen unix:$sockets/metrics.sock;${metrics:+ listen $metrics;}|" \
+	    "$dir/conf/metrics.conf" || return 1
 	sed -e '/include .*\/\(reject\|limits\)\.conf;/d' -e '/listen \[::\]/d' \
 	    -e "s|listen 443 ssl http2;|listen $listen ssl http2 default_server;|" \
 	    -e 's|server_name .*;.*|server_name localhost;|' \

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# nginx of the quickstart, on the first free port.
+# nginx of the quickstart, on the first free ports.
 
 nginx_pid() {
 	pid_checked "$(as cat "$DATA/nginx/nginx.pid" 2>/dev/null)" "nginx -p $DATA/nginx "
@@ -14,30 +14,43 @@ port_taken() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# nginx_start: on 127.0.0.1:8443 or the next port that is free. Sets PORT.
+# port_free FIRST: that port, or the next one that is free
+port_free() {
+	local port
+	for ((port = $1; port < $1 + 100; port++)); do
+		port_taken "$port" || { echo "$port"; return 0; }
+	done
+	echo "no free port from $1 to $((port - 1))" >&2
+	return 1
+}
+
+# nginx_start: on 127.0.0.1:8443 and, for /metrics, :9464, or the next ports that are
+# free. Sets PORT and METRICS_PORT.
 nginx_start() {
-	local last=$((8443 + 100))
+	local tries
 	if nginx_pid >/dev/null; then
 		nginx_port
 		return $?
 	fi
 	group_end "$(as cat "$DATA/nginx/nginx.pid" 2>/dev/null)" "nginx: "
-	for ((PORT = 8443; PORT < last; PORT++)); do
-		! port_taken "$PORT" || continue
-		as bash -c '. "$1/src/scripts/lib/nginx.sh" && nginx_render "$1/src/conf/nginx" "$1/nginx" "$1/sock" "127.0.0.1:$2"' \
-		    render "$DATA" "$PORT" || return 1
+	for tries in 1 2 3 4 5; do
+		PORT=$(port_free 8443) && METRICS_PORT=$(port_free 9464) || return 1
+		as bash -c '. "$1/src/scripts/lib/nginx.sh" &&
+		    nginx_render "$1/src/conf/nginx" "$1/nginx" "$1/sock" "127.0.0.1:$2" "127.0.0.1:$3"' \
+		    render "$DATA" "$PORT" "$METRICS_PORT" || return 1
 		nginx_run -t || return 1
 		! nginx_run || return 0
 		# somebody was quicker: try the next one
-		port_taken "$PORT" || return 1
+		port_taken "$PORT" || port_taken "$METRICS_PORT" || return 1
 	done
-	echo "no free port from 8443 to $last"
+	echo "gave up after $tries tries"
 	return 1
 }
 
 nginx_port() {
 	PORT=$(as sed -n 's/.*listen 127.0.0.1:\([0-9]*\) .*/\1/p' "$DATA/nginx/conf/site.conf")
-	[ -n "$PORT" ]
+	METRICS_PORT=$(as sed -n 's/.*listen 127.0.0.1:\([0-9]*\);.*/\1/p' "$DATA/nginx/conf/metrics.conf")
+	[ -n "$PORT" ] && [ -n "$METRICS_PORT" ]
 }
 
 nginx_stop() {

@@ -32,3 +32,9 @@ tls_make() {
 		mv "$work/ca.pem" "$1/tls/"
 	' tls "$DATA"
 }
+
+# For curl, which takes one file: the authorities of this machine and ours.
+tls_bundle() {
+	as sh -c 'cat "$1/ca.pem" >"$1/bundle.new" && { cat /etc/ssl/certs/ca-certificates.crt >>"$1/bundle.new" || :; } &&
+	    chmod 644 "$1/bundle.new" && mv "$1/bundle.new" "$1/bundle.pem"' tls "$DATA/tls" 2>/dev/null
+}
