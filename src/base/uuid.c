@@ -50,6 +50,17 @@ uuid_v7(struct uuid_source *s, int64_t now_us)
 	return u;
 }
 
+struct uuid
+uuid_v8(const uint8_t bytes[16])
+{
+	struct uuid u;
+
+	memcpy(u.b, bytes, sizeof u.b);
+	u.b[6] = (uint8_t)(0x80 | (u.b[6] & 0x0F));
+	u.b[8] = (uint8_t)((u.b[8] & 0x3F) | 0x80);
+	return u;
+}
+
 int64_t
 uuid_time(struct uuid u)
 {

@@ -63,15 +63,38 @@ read_attribute(struct decoder *d, enum attribute a, struct slice *out)
 }
 
 static void
-make_id(struct decoder *d, struct row *r)
+put_id(struct decoder *d, struct row *r, struct uuid id)
 {
 	char text[UUID_TEXT], *p = buf_room(&d->text, UUID_CHARS);
 
 	CHECK(p);
-	r->fingerprint = uuid_v7(d->req->ids, d->req->received_at);
-	memcpy(p, uuid_text(r->fingerprint, text), UUID_CHARS);
+	memcpy(p, uuid_text(id, text), UUID_CHARS);
 	d->text.n += UUID_CHARS;
 	r->id = (struct slice){ p, UUID_CHARS };
+}
+
+/* What makes two deliveries one event, and an id for an event that has none. */
+static enum err
+identify(struct decoder *d, struct row *r)
+{
+	const struct decode_request *q = d->req;
+	struct uuid id;
+	enum err e;
+
+	if (r->id.n > 0 && !q->idempotency_key.p)
+		return fingerprint_event(d->sha256, r->key, r->source, r->id, r->payload, r->time,
+		    &r->fingerprint);
+	if (!q->idempotency_key.p) {
+		r->fingerprint = id = uuid_v7(q->ids, q->received_at);
+	} else {
+		e = fingerprint_request(d->sha256, r->key, q->idempotency_key, d->n_events - 1,
+		    &r->fingerprint, &id);
+		if (e != ERR_OK)
+			return e;
+	}
+	if (r->id.n == 0)
+		put_id(d, r, id);
+	return ERR_OK;
 }
 
 static enum err
@@ -92,17 +115,7 @@ fill_row(struct decoder *d, struct row *r)
 		read_attribute(d, ATTR_SOURCE, &r->source);
 	if (time.p)
 		r->time = clock_parse(time.p, time.n);
-	if (d->bad != REFUSE_NONE)
-		return ERR_OK;
-	if (r->id.n == 0)
-		make_id(d, r);
-	else if (!d->req->idempotency_key.p)
-		return fingerprint_event(d->sha256, r->key, r->source, r->id, r->payload,
-		    r->time, &r->fingerprint);
-	if (d->req->idempotency_key.p)
-		return fingerprint_request(d->sha256, r->key, d->req->idempotency_key,
-		    d->n_events - 1, &r->fingerprint);
-	return ERR_OK;
+	return d->bad == REFUSE_NONE ? identify(d, r) : ERR_OK;
 }
 
 static void

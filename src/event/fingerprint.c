@@ -1,16 +1,5 @@
 #include "event/fingerprint.h"
 
-static enum err
-end(struct sha256 *s, struct uuid *out)
-{
-	uint8_t sum[SHA256_BYTES];
-	enum err e = sha256_end(s, sum);
-
-	if (e == ERR_OK)
-		memcpy(out->b, sum, sizeof out->b);
-	return e;
-}
-
 /* In front of the hash, most significant byte first. */
 static void
 put_milliseconds(int64_t time, struct uuid *u)
@@ -26,6 +15,7 @@ enum err
 fingerprint_event(struct sha256 *s, struct slice key, struct slice source, struct slice id,
 		  struct slice payload, int64_t time, struct uuid *out)
 {
+	uint8_t sum[SHA256_BYTES];
 	enum err e;
 
 	sha256_begin(s);
@@ -34,24 +24,34 @@ fingerprint_event(struct sha256 *s, struct slice key, struct slice source, struc
 	sha256_put_field(s, source);
 	sha256_put_field(s, id);
 	sha256_put_field(s, payload);
-	e = end(s, out);
-	if (e == ERR_OK && time >= 0)
+	e = sha256_end(s, sum);
+	if (e != ERR_OK)
+		return e;
+	memcpy(out->b, sum, sizeof out->b);
+	if (time >= 0)
 		put_milliseconds(time, out);
-	return e;
+	return ERR_OK;
 }
 
 enum err
 fingerprint_request(struct sha256 *s, struct slice key, struct slice idempotency_key, size_t index,
-		    struct uuid *out)
+		    struct uuid *out, struct uuid *id)
 {
 	const char be[4] = {
 		(char)(index >> 24), (char)(index >> 16), (char)(index >> 8), (char)index,
 	};
+	uint8_t sum[SHA256_BYTES];
+	enum err e;
 
 	sha256_begin(s);
 	sha256_put_field(s, SLICE("forebay:key,idempotency-key,index"));
 	sha256_put_field(s, key);
 	sha256_put_field(s, idempotency_key);
 	sha256_put_field(s, (struct slice){ be, sizeof be });
-	return end(s, out);
+	e = sha256_end(s, sum);
+	if (e != ERR_OK)
+		return e;
+	memcpy(out->b, sum, sizeof out->b);
+	*id = uuid_v8(sum + sizeof out->b);
+	return ERR_OK;
 }

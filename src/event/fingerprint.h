@@ -22,6 +22,10 @@
  *	the header's value
  *	place of the event in the request as 4 bytes, most significant first
  *
+ * An event of such a request that has no id of its own gets one from the other half of this sum,
+ * bytes 16 to 31, as a UUIDv8 (RFC 9562, section 5.8): each delivery tells the same id, that of the
+ * row that stands. It is never the fingerprint: an id that is one says that the event is new.
+ *
  * These bytes are part of the promise: another layout would let events through
  * twice that were sent before and after an upgrade.
  */
@@ -37,8 +41,9 @@
  * ERR_NOMEM. */
 enum err fingerprint_event(struct sha256 *, struct slice key, struct slice source, struct slice id,
 			   struct slice payload, int64_t time, struct uuid *out) MUST_CHECK;
-/* Of event `index` of a request that names itself. ERR_NOMEM. */
+/* Of event `index` of a request that names itself, and the id that it has without one of its own.
+ * ERR_NOMEM. */
 enum err fingerprint_request(struct sha256 *, struct slice key, struct slice idempotency_key,
-			     size_t index, struct uuid *out) MUST_CHECK;
+			     size_t index, struct uuid *out, struct uuid *id) MUST_CHECK;
 
 #endif

@@ -64,9 +64,12 @@ http POST '/v1/events?mode=sync' --data-binary '{"t":6}' -H "x-api-key: $A" -H '
 first=$(json '$.ids[0]')
 http POST '/v1/events?mode=sync' --data-binary '{"t":6}' -H "x-api-key: $A" -H 'Idempotency-Key: k7' >/dev/null
 is "in sync mode too" "$(status)" 201
+like "an id that follows from the key" "$first" '^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'
+is "each answer tells the same" "$(json '$.ids[0]')" "$first"
 settle
 is "once" "$(count "payload->>'t' = '6'")" 1
-is "under the id that was told first" "$(sql "SELECT id FROM forebay.event WHERE payload->>'t' = '6'")" "$first"
+is "under the id that was told" "$(sql "SELECT id FROM forebay.event WHERE payload->>'t' = '6'")" "$first"
+is "where knows both deliveries by it" "$(forebay where "$first" | awk '{ print $2 }' | sort | tr '\n' ' ')" "duplicate loaded "
 
 # The form of the key.
 long=$(printf '%0255d' 7)

@@ -110,7 +110,8 @@ test_fingerprints(void)
 static void
 test_idempotency_key(void)
 {
-	struct uuid a, b;
+	struct uuid a, b, id;
+	char text[UUID_TEXT];
 
 	req.idempotency_key = SLICE("k");
 	decode(SLICE("[{},5,{\"id\":\"x\"}]"));
@@ -118,10 +119,14 @@ test_idempotency_key(void)
 	a = o->rows[0].fingerprint;
 	b = o->rows[1].fingerprint;
 	ok(slice_is(o->rows[1].id, "x") && o->rows[0].id.n == UUID_TEXT - 1, "ids stay what they are");
+	ok(uuid_parse(o->rows[0].id.p, o->rows[0].id.n, &id) && id.b[6] >> 4 == 8 && id.b[8] >> 6 == 2 &&
+	    memcmp(&id, &a, 16) != 0, "who has none gets a UUIDv8, which is not the fingerprint");
 	decode(SLICE("[{\"other\":1},{},{}]"));
+	ok(slice_is(o->rows[0].id, uuid_text(id, text)), "another delivery gets the same id");
 	ok(memcmp(&a, &o->rows[0].fingerprint, 16) == 0 && memcmp(&b, &o->rows[2].fingerprint, 16) == 0,
 	    "the same key at the same place");
 	ok(memcmp(&a, &o->rows[1].fingerprint, 16) != 0, "and another place");
+	ok(!slice_eq(o->rows[0].id, o->rows[1].id) && !slice_eq(o->rows[1].id, o->rows[2].id), "whose id is another");
 	req.idempotency_key = SLICE("l");
 	decode(SLICE("{}"));
 	ok(memcmp(&a, &o->rows[0].fingerprint, 16) != 0, "and another key");

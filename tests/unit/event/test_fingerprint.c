@@ -41,14 +41,16 @@ static void
 test_layout(void)
 {
 	struct uuid u = of("k1", "web", "order-1", "{\"id\":\"order-1\"}");
+	struct uuid id;
 	char out[UUID_TEXT];
 
 	ok(same(u, sum(SLICE("\0\0\0\x1d" "forebay:key,source,id,payload" "\0\0\0\2k1" "\0\0\0\3web"
 	    "\0\0\0\7order-1" "\0\0\0\x10{\"id\":\"order-1\"}"))), "the layout of an event's");
 	is_str(uuid_text(u, out), "2cd8620f-3e97-fcd1-f4ee-324e757ebfac", "and its value");
-	ok(fingerprint_request(sha, SLICE("k1"), SLICE("retry-7"), 258, &u) == ERR_OK &&
+	ok(fingerprint_request(sha, SLICE("k1"), SLICE("retry-7"), 258, &u, &id) == ERR_OK &&
 	    same(u, sum(SLICE("\0\0\0\x21" "forebay:key,idempotency-key,index" "\0\0\0\2k1"
 	    "\0\0\0\7retry-7" "\0\0\0\4\0\0\1\2"))), "the layout of a request's");
+	is_str(uuid_text(id, out), "f73b52ee-d531-828f-8e08-68b3a074414c", "and the id that its other half makes");
 }
 
 static void
