@@ -19,7 +19,7 @@
 #include "collect/master.h"
 #include "collect/worker.h"
 #include "config.h"
-#include "journal/dir.h"
+#include "journal/volume.h"
 
 static struct stat_file stats;
 
@@ -83,12 +83,12 @@ fatal(int status, const char *what, const char *why)
 static void
 check_journal(const struct conf *conf)
 {
-	char errmsg[256];
+	char errmsg[VOLUME_TEXT];
 
 	if (mkdir(conf->journal_dir, 0750) != 0 && errno != EEXIST)
 		fatal(EX_CANTCREAT, conf->journal_dir, strerror(errno));
 	if (!conf->journal_any_filesystem &&
-	    dir_check_filesystem(conf->journal_dir, errmsg) != ERR_OK)
+	    volume_check(conf->journal_dir, errmsg) != ERR_OK)
 		fatal(EX_CONFIG, "journal.dir", errmsg);
 }
 

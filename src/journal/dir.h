@@ -68,8 +68,4 @@ const char *dir_short(const struct dir_space *, const struct dir_limits *);
 /* Less than twice the floor or within a tenth of the cap: time to remove early. */
 bool dir_tight(const struct dir_space *, const struct dir_limits *);
 
-/* ERR_INVALID, and why in errmsg, for a tmpfs, a network file system, or one with
- * blocks smaller than a page. */
-enum err dir_check_filesystem(const char *dir, char errmsg[256]) MUST_CHECK;
-
 #endif

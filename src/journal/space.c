@@ -1,11 +1,10 @@
-/* Space on the journal's volume, and what kind of volume it is. */
+/* Space on the journal's volume. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #include "journal/dir.h"
 #include "journal/sqlite.h"
@@ -88,35 +87,4 @@ dir_tight(const struct dir_space *s, const struct dir_limits *l)
 	return s->free < 2 * floor_of(s, l) ||
 	    (s->inodes > 0 && s->inodes_free < 2 * part(s->inodes, l->floor_pct)) ||
 	    s->used > part(s->total, l->cap_pct) / 10 * 9;
-}
-
-enum err
-dir_check_filesystem(const char *dir, char errmsg[256])
-{
-	/* f_type of statfs(2); memory and network cannot promise what an ack says */
-	static const struct { unsigned long type; const char *name; } unsafe[] = {
-		{ 0x01021994, "tmpfs" }, { 0x858458F6, "ramfs" }, { 0x6969, "NFS" },
-		{ 0xFF534D42, "CIFS" }, { 0xFE534D42, "SMB" }, { 0x01021997, "9p" },
-		{ 0x00C36400, "Ceph" }, { 0x5346414F, "AFS" },
-	};
-	struct statfs s;
-	size_t i;
-
-	if (statfs(dir, &s) != 0) {
-		snprintf(errmsg, 256, "%.200s: cannot be read", dir);
-		return ERR_IO;
-	}
-	for (i = 0; i < ARRAY_SIZE(unsafe); i++)
-		if ((unsigned long)s.f_type == unsafe[i].type) {
-			snprintf(errmsg, 256, "%.200s is on %s", dir, unsafe[i].name);
-			return ERR_INVALID;
-		}
-	/* SQLite makes sure of space for its mapped index page by page, by one byte
-	 * each: in smaller blocks a full volume would end processes with SIGBUS */
-	if (s.f_bsize < 4096) {
-		snprintf(errmsg, 256, "%.180s has blocks of %ld bytes; 4096 is the least", dir,
-		    (long)s.f_bsize);
-		return ERR_INVALID;
-	}
-	return ERR_OK;
 }
