@@ -202,6 +202,9 @@ door_serve(struct door *d, const struct request *q, struct reply *reply)
 {
 	const struct route *r = routes, *end = routes + ARRAY_SIZE(routes);
 
+	/* Nobody caches an answer to POST. Chromium, told so once more, keeps what a
+	 * `keepalive` request took of its page's 64 KiB until the page reads the answer. */
+	reply->no_store = !slice_is(q->method, "POST");
 	while (r < end && (!slice_is(q->path, r->path) ||
 	    (r->listener && !slice_is(q->listener, r->listener))))
 		r++;

@@ -259,7 +259,9 @@ put_head(const struct reply *r, FCGX_Stream *out)
 	put_field("Content-Type: ", r->type, out);
 	FCGX_PutS("Content-Length: ", out);
 	put_number(r->body.n, out);
-	FCGX_PutS("\r\nCache-Control: no-store\r\n", out);
+	FCGX_PutS("\r\n", out);
+	if (r->no_store)
+		FCGX_PutS("Cache-Control: no-store\r\n", out);
 	if (r->allow)
 		put_field("Allow: ", r->allow, out);
 	if (r->status == 401)

@@ -36,6 +36,7 @@ struct reply {
 	const char *type;	/* content type, static storage */
 	const char *allow;	/* Allow header for 405, or NULL */
 	int retry_after;	/* seconds, 0: none */
+	bool no_store;		/* Cache-Control: no-store */
 	bool durable;		/* rests on the turn's commit */
 	size_t weight;		/* bytes that the turn has to keep for it, about */
 	struct buf body;	/* owned by the reply */

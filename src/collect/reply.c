@@ -28,6 +28,7 @@ reply_reset(struct reply *r)
 	r->type = "application/json";
 	r->allow = NULL;
 	r->retry_after = 0;
+	r->no_store = false;
 	r->durable = false;
 	r->weight = 0;
 }

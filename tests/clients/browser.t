@@ -61,11 +61,12 @@ done <<-'END'
 	1 beacon application/x-www-form-urlencoded
 	1 beacon at the end
 	1 keepalive
+	1500 many with keepalive
 END
 ok "all is flushed" wait_until 60 drained
 is "of a refused origin nothing" "$(sql "SELECT count(*) FROM forebay.event WHERE payload->>'way' LIKE 'refused%'")" 0
 is "nor of its bodies" "$(sql "SELECT count(*) FROM forebay.rejection WHERE convert_from(payload, 'UTF8') LIKE '%refused%'")" 0
-is "no more than that" "$(sql "SELECT count(*) FROM forebay.event")" 14
+is "no more than that" "$(sql "SELECT count(*) FROM forebay.event")" 1514
 is "all by the key's name and source" "$(sql "SELECT DISTINCT key || ' ' || source FROM forebay.event")" "page page"
 like "with the browser's name" "$(sql "SELECT DISTINCT context->>'user_agent' FROM forebay.event")" 'Chrome/[0-9]+'
 done_testing

@@ -16,6 +16,12 @@ collector -o collect.body_bytes=64K
 nginx
 HOST_PORT=localhost:$PORT
 
+# what answers to POST say of caching: nothing, or browsers keep count of them
+post() {
+	http POST /v1/events --data-binary "$@"
+	echo "$(status) $(head_of Cache-Control)" >>"$W/caching"
+}
+
 # raw TEXT: the answer to bytes that no client would send, head and body
 raw() {
 	printf '%b' "$1" | timeout 10 openssl s_client -quiet -connect "$HOST_PORT" \
@@ -235,4 +241,6 @@ post '{"a":1}' -H "$TOKEN" -H 'Origin: https://a.example' >/dev/null
 problem "the collector's own 503" 503 unavailable
 is "has one Retry-After" "$(grep -ic '^retry-after' "$W/head")" 1
 cors "which a page may see" https://a.example
+like "answers to POST, 2xx to 5xx, were looked at" "$(cut -c 1 "$W/caching" | sort -u | tr -d "\\n")" "^245$"
+is "none of them says how to be cached" "$(awk "NF > 1" "$W/caching" | sort -u)" ""
 done_testing

@@ -50,6 +50,18 @@ function beacon(page, path, kind, text) {
 	}, [url + path, kind, text]);
 }
 
+// Sends n requests of 100 bytes whose answers nobody reads; what is on its way at one
+// moment is far below the 64 KiB that a page has for such. How many were not sent?
+function manyKeptAlive(page, n) {
+	const body = '{"way":"many with keepalive"}'.padEnd(100);
+	return page.evaluate(async ([target, text, count]) => {
+		let failed = 0;
+		for (let i = 0; i < count; i++)
+			await fetch(target, { method: "POST", body: text, keepalive: true }).catch(() => failed++);
+		return failed;
+	}, [`${url}/v1/events?key=${key}`, body, n]);
+}
+
 async function allowedPage(page, preflights) {
 	const bearer = { Authorization: `Bearer ${key}` };
 	const json = { "Content-Type": "application/json", ...bearer };
@@ -93,6 +105,7 @@ async function allowedPage(page, preflights) {
 	await page.evaluate((target) => {
 		fetch(target, { method: "POST", body: '{"way":"keepalive"}', keepalive: true });
 	}, `${url}/v1/events?key=${key}`);
+	is("1,500 small ones with keepalive, no answer read: none is turned down", await manyKeptAlive(page, 1500), 0);
 	await page.goto("about:blank");		// the page goes; its last beacon does not
 	is("a page that goes sends one more", true, true);
 }
