@@ -87,6 +87,25 @@ metrics(void)
 		metric(measures[i].metric, measures[i].label, "gauge", measures[i].doc);
 }
 
+static void
+sqlstates(void)
+{
+	static const struct { const char *state, *class, *name, *doc; } lines[] = {
+#define SQLSTATE(state, class, name, doc) { state, #class, name, doc },
+#include "sink/sqlstates.def"
+	};
+	size_t i;
+
+	puts("| SQLSTATE | name | who | what it is here |\n|---|---|---|---|");
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		printf("| `%s%s` | %s | %s | ", lines[i].state, strlen(lines[i].state) == 2 ? "..." : "",
+		    lines[i].name, strcmp(lines[i].class, "PASSES") == 0 ? "passes" :
+		    strcmp(lines[i].class, "ROW") == 0 ? "the row" : "a person");
+		md(lines[i].doc);
+		puts(" |");
+	}
+}
+
 /* Text for mdoc: a line ends with its sentence, and before it is too long. */
 static void
 mdoc(const char *text)
@@ -180,7 +199,7 @@ main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*print)(void); } tables[] = {
 		{ "errors", errors }, { "metrics", metrics }, { "settings", settings },
-		{ "counters", counters },
+		{ "counters", counters }, { "sqlstates", sqlstates },
 	};
 	size_t i;
 
@@ -189,6 +208,6 @@ main(int argc, char **argv)
 			tables[i].print();
 			return EX_OK;
 		}
-	fputs("usage: tables errors | metrics | settings | counters\n", stderr);
+	fputs("usage: tables errors | metrics | settings | counters | sqlstates\n", stderr);
 	return EX_USAGE;
 }

@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "sink/pg.h"
+#include "sink/state.h"
 
 #define SCHEMA_NEEDED	1	/* number of the newest file in sql/ that this code builds on */
 #define SECONDS		"5"	/* connect_timeout for each host unless the connection string has one */
+#define TLS_PATIENCE	3	/* failed handshakes in a row, before it is a person's */
 #define SYN_RETRIES	2	/* a host that swallows packets is given up after 7 s */
 
 /* Timeouts end what a dead or frozen client holds. Hash and merge joins would read
@@ -101,39 +103,70 @@ poll_connection(struct pg *p, int64_t deadline)
 	enum err e = ERR_OK;
 
 	p->doing = "the connection";
+	p->reached = CONNECTION_STARTED;
 	while (e == ERR_OK && st != PGRES_POLLING_OK && st != PGRES_POLLING_FAILED) {
 		/* fails on unix sockets, which need no such bound */
 		(void)setsockopt(PQsocket(p->conn), IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries);
 		e = pg_wait(p, st == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+		if (PQstatus(p->conn) != CONNECTION_BAD)
+			p->reached = PQstatus(p->conn);
 		if (e == ERR_OK)
 			st = PQconnectPoll(p->conn);
 	}
 	return e;
 }
 
-/* Did the server answer, and is it a person who has to act? libpq 15 does not tell
- * the SQLSTATE of a failed login, so its words have to do. */
+/* Says what to type where that is known. `words` are libpq's. */
 static enum err
-refused(struct pg *p)
+login_advice(struct pg *p, const char *words, const char *state)
 {
-	static const char *const setup[] = {
-		"password authentication failed", "does not exist", "pg_hba.conf", "certificate",
-		"not permitted to log in", "permission denied for database", "no password supplied",
-	};
 	const char *file = p->conf->flush_password_file;
-	char m[600];
-	size_t i;
+	struct advice a;
 
-	snprintf(m, sizeof m, "%s", PQerrorMessage(p->conn));
-	for (i = strlen(m); i > 0 && m[i - 1] == '\n'; i--)
-		m[i - 1] = '\0';
-	if (PQconnectionNeedsPassword(p->conn) || strstr(m, "password authentication failed"))
+	if (PQconnectionNeedsPassword(p->conn) || strcmp(state, "28P01") == 0)
 		return pg_fail(p, ERR_SETUP, "%s; put the right password into %.300s: it is read "
-		    "again at each attempt", m, *file ? file : "the file that flush.password_file names");
-	for (i = 0; i < ARRAY_SIZE(setup); i++)
-		if (strstr(m, setup[i]))
-			return pg_fail(p, ERR_SETUP, "%s; mend flush.conninfo or the server: it is tried again", m);
-	return pg_fail(p, ERR_DOWN, "%s", m);
+		    "again at each attempt", words, *file ? file : "the file that flush.password_file names");
+	if (strcmp(state, "28000") == 0) {
+		advice_make(&a, p->conn, PQdb(p->conn), ADVICE_SUPERUSER);
+		return pg_fail(p, ERR_SETUP, "%.400s; mend flush.conninfo or the server; if the role is missing, "
+		    "type: %sforebay db migrate --conninfo %s && %spsql %s -c 'CREATE ROLE \"%.63s\" LOGIN IN ROLE "
+		    "forebay_flusher'", words, a.sudo, a.conninfo, a.sudo, a.conninfo, PQuser(p->conn));
+	}
+	return pg_fail(p, ERR_SETUP, "%s; mend flush.conninfo or the server: it is tried again", words);
+}
+
+/* Without libpq's lines of where in its source the server stood, on one line. */
+static void
+one_line(const char *words, char *out, size_t n)
+{
+	size_t len, used = 0;
+
+	out[0] = '\0';
+	for (; *words; words += len + (words[len] == '\n')) {
+		len = strcspn(words, "\n");
+		if (len > 0 && strncmp(words, "LOCATION:", 9) != 0 && used < n)
+			used += (size_t)snprintf(out + used, n - used, "%s%.*s", used ? "; " : "", (int)len, words);
+	}
+}
+
+/* Is it a person who has to act? tried: libpq took the settings for good. A TLS handshake
+ * that fails once may be a server that stops; every time, it is certificates. */
+static enum err
+refused(struct pg *p, bool tried)
+{
+	char words[600], state[6];
+
+	one_line(PQerrorMessage(p->conn), words, sizeof words);
+	state_of_login(PQerrorMessage(p->conn), state);
+	p->tls_failures = !state[0] && p->reached == CONNECTION_SSL_STARTUP ? p->tls_failures + 1 : 0;
+	if (!tried || PQconnectionNeedsPassword(p->conn) || p->tls_failures >= TLS_PATIENCE)
+		return login_advice(p, words, state);
+	if (state[0] && state_find(state)->class != STATE_PASSES)
+		return login_advice(p, words, state);
+	/* a startup parameter that poolers refuse, with the state that they have for all */
+	if (strcmp(state, "08P01") == 0 && *option(p->conn, "options", (char[256]){ 0 }, 256))
+		return pg_fail(p, ERR_SETUP, "%s; poolers take no options= in flush.conninfo", words);
+	return pg_fail(p, ERR_DOWN, "%s", words);
 }
 
 static enum err
@@ -150,16 +183,20 @@ dial(struct pg *p, const char *password)
 	p->conn = PQconnectStartParams(names, values, 1);
 	if (!p->conn)
 		return pg_fail(p, ERR_NOMEM, "out of memory");
+	/* the only way to the SQLSTATE of a failed login */
+	PQsetErrorVerbosity(p->conn, PQERRORS_VERBOSE);
 	if (PQstatus(p->conn) != CONNECTION_BAD)
 		e = poll_connection(p, clock_mono_ms() + patience(p->conn, &several));
+	else if (PQpingParams(names, values, 1) == PQPING_NO_ATTEMPT)
+		return refused(p, false);
 	/* only libpq's own waiting goes on to the next host when one is frozen */
 	if (e == ERR_DOWN && several && !(p->base.tick && p->base.tick(p->base.arg))) {
-		PQfinish(p->conn);
-		p->conn = PQconnectdbParams(names, values, 1);
+		PQreset(p->conn);
 		e = ERR_OK;
 	}
 	if (e == ERR_OK && PQstatus(p->conn) != CONNECTION_OK)
-		e = refused(p);
+		e = refused(p, true);
+	PQsetErrorVerbosity(p->conn, PQERRORS_DEFAULT);
 	return e;
 }
 
@@ -189,8 +226,7 @@ check_session(struct pg *p)
 	sync = field(res, 0);
 	if (strcmp(sync, "on") != 0 && strcmp(sync, "remote_apply") != 0)
 		e = pg_fail(p, ERR_SETUP, "synchronous_commit is %s and cannot be turned on", sync);
-	snprintf(p->owner_dsn, sizeof p->owner_dsn, "host=%.200s port=%.10s dbname=%.63s user=%.63s",
-	    PQhost(p->conn), PQport(p->conn), PQdb(p->conn), field(res, 1));
+	advice_make(&p->owner, p->conn, PQdb(p->conn), field(res, 1));
 	PQclear(res);
 	return e;
 }
@@ -218,14 +254,14 @@ check_identity(struct pg *p, const char *id)
 
 	if (!uuid_parse(id, strlen(id), &p->database))
 		return pg_fail(p, ERR_SETUP, "table forebay.database does not hold its one row; type: "
-		    "psql '%s' -c 'INSERT INTO forebay.database DEFAULT VALUES'", p->owner_dsn);
+		    "%spsql %s -c 'INSERT INTO forebay.database DEFAULT VALUES'", p->owner.sudo, p->owner.conninfo);
 	if (snprintf(path, sizeof path, "%s/database", p->state_dir) >= (int)sizeof path)
 		return pg_fail(p, ERR_INVALID, "%.200s: the name is too long", p->state_dir);
 	e = file_read(path, known, sizeof known);
 	if (e == ERR_OK && strcmp(known, id) != 0)
 		return pg_fail(p, ERR_SETUP, "this is another database than the one this journal is loaded "
 		    "into: %s is remembered, %s was found at %.200s; if that is meant, type: rm '%s'",
-		    known, id, p->owner_dsn, path);
+		    known, id, p->owner.conninfo, path);
 	if (e == ERR_DOWN)
 		return pg_remember(p);
 	return e == ERR_OK ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
@@ -250,8 +286,8 @@ check_schema(struct pg *p)
 	}
 	if (number < SCHEMA_NEEDED)
 		e = pg_fail(p, ERR_SETUP, "the database has schema %ld of forebay, this program needs %d; as "
-		    "its owner or a superuser type: forebay db migrate --conninfo '%s'", number, SCHEMA_NEEDED,
-		    p->owner_dsn);
+		    "its owner or a superuser type: %sforebay db migrate --conninfo %s", number, SCHEMA_NEEDED, p->owner.sudo,
+		    p->owner.conninfo);
 	else
 		e = check_identity(p, field(res, 1));
 	PQclear(res);

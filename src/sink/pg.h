@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "sink/advice.h"
 #include "sink/sink.h"
 
 #define PG_DAYS	64		/* days in one batch */
@@ -20,7 +21,9 @@ struct pg {
 	const struct conf *conf;
 	const char *state_dir, *node;
 	PGconn *conn;
-	char owner_dsn[512];		/* for messages: how a person reaches this database */
+	struct advice owner;		/* for messages: how a person reaches this database */
+	ConnStatusType reached;		/* how far the last attempt to connect came */
+	unsigned tls_failures;		/* attempts in a row that ended in a TLS handshake */
 	bool warned;			/* the server sent a WARNING since this was cleared */
 	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "sink/pg.h"
+#include "sink/state.h"
 
 #define STATEMENT_MS	70000	/* without an answer; the server's own time-outs come first */
 #define TICK_MS		200
@@ -142,17 +143,12 @@ results(struct pg *p, PGresult **out)
 	return e;
 }
 
-/* How an SQLSTATE outside of loading is met: it passes, or somebody has to act. */
+/* How an SQLSTATE is met: it passes, or somebody has to act. What may be the row's fault
+ * is known to those who load (pg_row_error). */
 static enum err
 state_err(const char *state)
 {
-	static const char *const passing[] = { "08", "25", "40", "53200", "53300", "55", "57" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(passing); i++)
-		if (strncmp(state, passing[i], strlen(passing[i])) == 0)
-			return ERR_DOWN;
-	return state[0] ? ERR_SETUP : ERR_DOWN;
+	return !state[0] || state_find(state)->class == STATE_PASSES ? ERR_DOWN : ERR_SETUP;
 }
 
 /* What to type for the mistakes of a set-up. */
@@ -160,14 +156,15 @@ static void
 advise(const struct pg *p, char *out, size_t n)
 {
 	const char *s = p->sqlstate;
+	const struct advice *a = &p->owner;
 
 	out[0] = '\0';
 	if (strcmp(s, "42501") == 0)
-		snprintf(out, n, "; as its owner type: psql '%s' -c 'GRANT forebay_flusher TO \"%s\"'",
-		    p->owner_dsn, PQuser(p->conn));
+		snprintf(out, n, "; as its owner type: %spsql %s -c 'GRANT forebay_flusher TO \"%s\"'",
+		    a->sudo, a->conninfo, PQuser(p->conn));
 	else if (strcmp(s, "3F000") == 0 || strncmp(s, "42", 2) == 0)
 		snprintf(out, n, "; if tables were changed by hand, undo that; else type: "
-		    "forebay db migrate --conninfo '%s'", p->owner_dsn);
+		    "%sforebay db migrate --conninfo %s", a->sudo, a->conninfo);
 	else if (strcmp(s, "53100") == 0)
 		snprintf(out, n, "; make room on PostgreSQL's volume");
 }
@@ -195,13 +192,7 @@ result_err(struct pg *p, const PGresult *res, const char *what)
 bool
 pg_row_error(const struct pg *p)
 {
-	static const char *const classes[] = { "22", "23", "54", "P0" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(classes); i++)
-		if (strncmp(p->sqlstate, classes[i], 2) == 0)
-			return true;
-	return false;
+	return p->sqlstate[0] && state_find(p->sqlstate)->class == STATE_ROW;
 }
 
 /* The first word or two of a statement, for messages. */

@@ -62,14 +62,14 @@ DB=postgres sql "DROP DATABASE forebay"
 DB=postgres sql "CREATE DATABASE forebay"
 flusher
 alarm() { grep flush.alarm "$W/log/flush.log" | tail -n 1 | grep -q "$1"; }
-ok "an empty database: an alarm that says what to type" wait_until 30 alarm 'type: forebay db migrate'
+ok "an empty database: an alarm that says what to type" wait_until 30 alarm 'type: sudo -u postgres forebay db migrate'
 stop flush
 migrate >>"$W/log/migrate.log" 2>&1
 flusher
 ok "with a schema it is another database: an alarm" wait_until 30 alarm 'another database'
 is "nothing is loaded unasked" "$(rows)" "0|0"
 advice=$(grep flush.alarm "$W/log/flush.log" | tail -n 1 | sed -n 's/.*type: //p')
-ok "what it says to type works: $advice" as sh -c "$advice"
+ok "what it says to type works: $advice" advised "$advice"
 ok "then everything that was kept is loaded again" wait_until 60 sql_is "SELECT count(*) FROM forebay.event" $((ROWS + 500))
 stop flush
 done_testing

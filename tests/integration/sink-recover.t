@@ -3,7 +3,6 @@
 # loses nothing, and goes on by itself when that has been done.
 . "$(dirname "$0")/lib.sh"
 world
-PATH=$BIN:$PG:$PATH
 
 rows() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "{\"n\":" i "}" }' | journal_tool plant "$J" >/dev/null; }
 # logged PATTERN: since the last mark
@@ -18,7 +17,7 @@ follow() {
 	local advice
 	advice=$(advice)
 	note "$advice"
-	[ -n "$advice" ] && as env PATH="$PATH" FOREBAY_SQL_DIR="$SQL" sh -c "$advice"
+	[ -n "$advice" ] && advised "$advice"
 }
 recovers() { ok "$1" wait_until 30 loaded "$2"; }
 
