@@ -1,46 +1,108 @@
 /*
- * How a body is told apart, by its content alone. A byte order mark and white
- * space in front are skipped; white space is what JSON takes for it.
+ * How a body is told apart, by its content alone. Between events anything may stand
+ * that separates: what JSON takes for white space, a byte order mark (files that were
+ * put one behind the other have one each), a record separator.
  *
  * Nothing left		the whole body is refused (empty_body).
+ * a record separator	a JSON text sequence (RFC 7464). Each text between two of
+ *			them is what a line is below.
  * '['			one array, and nothing behind it. Its elements are the events.
- * '{'			read up to where the first value ends or breaks:
- *	it ends, nothing behind it		one object
- *	it ends on the first line, and more
- *	  follows on later lines only		NDJSON
+ * '{'			read on until it ends or breaks:
+ *	objects up to the end, one behind
+ *	  the other, on whatever lines		each is an event
+ *	the first line ends with an object	NDJSON
  *	it breaks on the first line, or right
  *	  at the '{' that begins the next,
  *	  and the next line begins with '{'	NDJSON with a bad first line
  * any other		the whole body is refused (invalid_json; not_an_object where
  *			some other JSON value may begin).
  *
- * An object or an array may span lines; a syntax error anywhere in it refuses the
- * whole body. In NDJSON each line stands alone: it holds one value or it is
- * refused, whatever the lines around it hold. Empty lines are skipped; lines are
- * not numbered, events are. "The first line" and "the next" are lines that are
- * not empty.
+ * A syntax error in an array, or in objects that go on over lines, refuses the whole
+ * body. In NDJSON each line stands alone: it holds objects and nothing else, or it is
+ * refused, whatever the lines around it hold. Empty lines are skipped; lines are not
+ * numbered, events are. "The first line" and "the next" are lines that are not empty.
  */
 #include <stdlib.h>
 
 #include "event/decoder.h"
 
-/* body[from, to) ends what was fed: is it one whole value? */
+#define RECORD_SEPARATOR	'\x1e'
+
+/* What has been made of the body up to here. */
+struct so_far { size_t n_rows, n_refused, n_events, text; };
+
+static struct so_far
+so_far(const struct decoder *d)
+{
+	return (struct so_far){ d->out.n_rows, d->out.n_refused, d->n_events, d->text.n };
+}
+
+static void
+go_back(struct decoder *d, const struct so_far *to)
+{
+	d->out.n_rows = to->n_rows;
+	d->out.n_refused = to->n_refused;
+	d->n_events = to->n_events;
+	d->text.n = to->text;
+}
+
+/* No event of the request counts any more. */
+static bool
+is_over(const struct decoder *d)
+{
+	return d->out.whole != REFUSE_NONE || d->err != ERR_OK;
+}
+
+/* The length of a separator that is no white space, or 0. */
+static size_t
+separator(const struct decoder *d, size_t at)
+{
+	const char *p = d->body.p + at;
+	size_t n = d->body.n - at;
+
+	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0)
+		return 3;
+	return n > 0 && *p == RECORD_SEPARATOR;
+}
+
+static size_t
+skip_between(const struct decoder *d, size_t at)
+{
+	size_t n;
+
+	do {
+		at = sax_skip_space(d, at);
+		n = separator(d, at);
+		at += n;
+	} while (n > 0);
+	return at;
+}
+
+/* Where the line, or the text of a sequence, ends. */
+static size_t
+line_end(const struct decoder *d, size_t from)
+{
+	const char *p = memchr(d->body.p + from, d->line_mark, d->body.n - from);
+
+	return p ? (size_t)(p - d->body.p) + (d->line_mark == '\n') : d->body.n;
+}
+
+/* body[from, to) ends what was fed: whole values, and nothing behind them? */
 static bool
 is_complete(struct decoder *d, size_t to, size_t *at)
 {
 	*at = d->depth == 0 && d->n_values > 0 ? sax_skip_space(d, d->end) : to;
-	if (d->depth == 0 && d->n_values == 1 && *at >= to)
+	if (d->depth == 0 && d->n_values > 0 && *at >= to)
 		return true;
 	sax_drop(d);
 	return false;
 }
 
-static size_t
-line_end(const struct decoder *d, size_t from)
+/* It broke at `at`: only because a separator stands there behind whole values? */
+static bool
+is_separated(const struct decoder *d, size_t at)
 {
-	const char *p = memchr(d->body.p + from, '\n', d->body.n - from);
-
-	return p ? (size_t)(p - d->body.p) + 1 : d->body.n;
+	return d->depth == 0 && d->n_values > 0 && !is_over(d) && separator(d, at) > 0;
 }
 
 static bool
@@ -53,21 +115,32 @@ refuse_line(struct decoder *d, size_t from, size_t at)
 	return accept_event(d);
 }
 
+/* The line that begins at *from, which moves behind it. False: the request ends here. */
+static bool
+decode_line(struct decoder *d, size_t *from)
+{
+	const struct so_far before = so_far(d);
+	size_t begin = *from, to = line_end(d, begin), at;
+
+	*from = to;
+	sax_start(d, begin, 0);
+	if (sax_feed(d, begin, to, &at) && is_complete(d, to, &at))
+		return true;
+	if (is_over(d))
+		return false;
+	if (is_separated(d, at)) {
+		*from = at;
+		return true;
+	}
+	go_back(d, &before);
+	return refuse_line(d, begin, at);
+}
+
 static void
 decode_lines(struct decoder *d, size_t from)
 {
-	bool go_on = true;
-	size_t to, at;
-
-	while (go_on && (from = sax_skip_space(d, from)) < d->body.n) {
-		to = line_end(d, from);
-		sax_start(d, from, 0);
-		if (sax_feed(d, from, to, &at) && is_complete(d, to, &at))
-			go_on = accept_event(d);
-		else
-			go_on = refuse_line(d, from, at);
-		from = to;
-	}
+	while ((from = skip_between(d, from)) < d->body.n && decode_line(d, &from))
+		;
 }
 
 static void
@@ -77,7 +150,7 @@ decode_array(struct decoder *d, size_t from)
 
 	sax_start(d, from, 1);
 	if (!sax_feed(d, from, d->body.n, &at)) {
-		if (d->out.whole == REFUSE_NONE && d->err == ERR_OK)
+		if (!is_over(d))
 			accept_refuse_whole(d, REFUSE_INVALID_JSON, at);
 		return;
 	}
@@ -93,25 +166,31 @@ decode_array(struct decoder *d, size_t from)
 static void
 decode_object_or_lines(struct decoder *d, size_t from)
 {
-	size_t first_end = line_end(d, from), second = sax_skip_space(d, first_end), at, depth;
+	const struct so_far before = so_far(d);
+	size_t first_end = line_end(d, from), second = skip_between(d, first_end), at, depth, values;
 	bool lines = second < d->body.n && d->body.p[second] == '{';
 
 	sax_start(d, from, 0);
 	if (sax_feed(d, from, first_end, &at)) {
 		depth = d->depth;
+		values = d->n_values;
 		if (depth > 0 && second < d->body.n) {
-			/* goes on behind its first line: one object, or a line cut short */
-			if (sax_feed(d, first_end, d->body.n, &at) && is_complete(d, d->body.n, &at)) {
-				accept_event(d);
+			/* goes on behind its first line: objects over lines, or a line cut short */
+			if (sax_feed(d, first_end, d->body.n, &at) && is_complete(d, d->body.n, &at))
 				return;
-			}
-			lines = lines && at <= second && d->depth == depth;
+			lines = lines && (values > 0 || (at <= second && d->depth == depth));
 		} else if (is_complete(d, first_end, &at)) {
-			if (accept_event(d))
-				decode_lines(d, first_end);
+			decode_lines(d, first_end);
 			return;
 		}
 	}
+	if (is_over(d))
+		return;
+	if (is_separated(d, at)) {
+		decode_lines(d, at);
+		return;
+	}
+	go_back(d, &before);
 	if (!lines)
 		accept_refuse_whole(d, REFUSE_INVALID_JSON, at);
 	else if (refuse_line(d, from, at))
@@ -121,13 +200,13 @@ decode_object_or_lines(struct decoder *d, size_t from)
 static void
 decode_body(struct decoder *d)
 {
-	size_t from = 0;
+	size_t from = skip_between(d, 0);
 
-	if (d->body.n >= 3 && memcmp(d->body.p, "\xEF\xBB\xBF", 3) == 0)
-		from = 3;
-	from = sax_skip_space(d, from);
+	d->line_mark = memchr(d->body.p, RECORD_SEPARATOR, from) ? RECORD_SEPARATOR : '\n';
 	if (from == d->body.n)
 		accept_refuse_whole(d, REFUSE_EMPTY_BODY, from);
+	else if (d->line_mark == RECORD_SEPARATOR)
+		decode_lines(d, from);
 	else if (d->body.p[from] == '[')
 		decode_array(d, from);
 	else if (d->body.p[from] == '{')
@@ -173,7 +252,7 @@ decode_native(struct decoder *d, struct slice body, const struct decode_request 
 	d->err = reserve(d);
 	if (d->err == ERR_OK)
 		decode_body(d);
-	if (d->out.whole != REFUSE_NONE || d->err != ERR_OK) {
+	if (is_over(d)) {
 		d->out.n_rows = 0;
 		d->out.n_refused = 0;
 	}

@@ -54,10 +54,10 @@ enum err decoder_new(struct decoder **, const struct limits *) MUST_CHECK;
 void decoder_free(struct decoder **);
 
 /*
- * Native form: one JSON object, an array of objects, or NDJSON, told apart by
- * content (decode.c has the rule). A syntax error in an object or an array
- * refuses the whole body; NDJSON lines stand alone; what cannot be stored is
- * refused event by event.
+ * Native form: an array of objects, or objects one behind the other (one, NDJSON, a
+ * JSON text sequence), told apart by content (decode.c has the rule). A syntax error
+ * refuses the whole body; lines and texts of a sequence stand alone; what cannot be
+ * stored is refused event by event.
  *
  * The result, its rows and their slices point into body, req and the decoder and
  * live until the next call or until body goes. ERR_OK also when everything is

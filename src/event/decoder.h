@@ -28,6 +28,7 @@ struct decoder {
 	/* the request */
 	const struct decode_request *req;
 	struct slice body;
+	char line_mark;		/* what ends a line: '\n', or a record separator */
 	enum err err;
 	size_t n_events;	/* seen, refused ones counted */
 
@@ -55,7 +56,8 @@ bool accept_refuse_whole(struct decoder *, enum refusal, size_t at);	/* false */
 /* sax.c: forgets the value before; the next begins at `at`, under `top` brackets. */
 void sax_start(struct decoder *, size_t at, size_t top);
 /* Parses body[from, to), which ends with a line or with the body, so that no token
- * is cut. False: it breaks at *at. */
+ * is cut. Values at the top become events as they end. False: it breaks at *at, or
+ * the request ends here. */
 bool sax_feed(struct decoder *, size_t from, size_t to, size_t *at);
 void sax_drop(struct decoder *);	/* after a value that is not complete */
 size_t sax_skip_space(const struct decoder *, size_t at);

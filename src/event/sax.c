@@ -17,7 +17,7 @@ here(const struct decoder *d)
 	return d->base + yajl_get_bytes_consumed(d->yajl);
 }
 
-/* A value begins at the top. Outside an array there is one only. */
+/* A value begins at the top. Outside an array only objects may stand behind another. */
 static int
 begin_value(struct decoder *d)
 {
@@ -25,7 +25,7 @@ begin_value(struct decoder *d)
 
 	if (d->top > 0 && at < d->body.n && d->body.p[at] == ',')
 		at = sax_skip_space(d, at + 1);
-	if (d->depth < d->top || (d->top == 0 && d->n_values > 0)) {
+	if (d->depth < d->top || (d->top == 0 && d->n_values > 0 && d->body.p[at] != '{')) {
 		d->stopped = at;
 		return 0;
 	}
@@ -41,7 +41,7 @@ end_value(struct decoder *d)
 {
 	d->end = here(d);
 	d->n_values++;
-	return d->top == 0 || accept_event(d);
+	return accept_event(d);
 }
 
 static int
@@ -188,8 +188,8 @@ sax_feed(struct decoder *d, size_t from, size_t to, size_t *at)
 	d->base = from;
 	d->stopped = NOWHERE;
 	s = yajl_parse(d->yajl, p, n);
-	if (s == yajl_status_ok && from + n == d->body.n) {
-		d->base = d->body.n;	/* a number ends where something follows */
+	if (s == yajl_status_ok && from + n == to && (n == 0 || p[n - 1] != '\n')) {
+		d->base = to;		/* a number ends where something follows */
 		s = yajl_parse(d->yajl, (const unsigned char *)" ", 1);
 	}
 	if (s == yajl_status_ok && from + n == to)

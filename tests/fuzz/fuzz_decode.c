@@ -104,6 +104,38 @@ check_whole(const struct decoded *o, struct slice body)
 	    o->whole == REFUSE_NOT_AN_OBJECT || o->whole == REFUSE_TOO_MANY_EVENTS);
 }
 
+/* Whether [p, end) separates events and is nothing else. */
+static bool
+is_between(const char *p, const char *end)
+{
+	for (; p < end; p++)
+		if (!strchr(" \t\r\n,[]\x1e", *p) || *p == '\0') {
+			if (end - p < 3 || memcmp(p, "\xEF\xBB\xBF", 3) != 0)
+				return false;
+			p += 2;
+		}
+	return true;
+}
+
+/* Every byte of the body is of an event, or refused, or between two. */
+static void
+check_gaps(const struct decoded *o, struct slice body)
+{
+	const char *at = body.p, *end = body.p + body.n;
+	size_t row = 0, bad = 0;
+	struct slice next;
+
+	while (row < o->n_rows || bad < o->n_refused) {
+		if (bad == o->n_refused || (row < o->n_rows && o->rows[row].payload.p < o->errors[bad].raw.p))
+			next = o->rows[row++].payload;
+		else
+			next = o->errors[bad++].raw;
+		CHECK(next.p >= at && is_between(at, next.p));
+		at = next.p + next.n;
+	}
+	CHECK(is_between(at, end));
+}
+
 static void
 check_all(const struct decoded *o, struct slice body)
 {
@@ -113,6 +145,7 @@ check_all(const struct decoded *o, struct slice body)
 		check_whole(o, body);
 		return;
 	}
+	check_gaps(o, body);
 	CHECK(o->n_rows + o->n_refused > 0 && o->n_rows + o->n_refused <= limits.events);
 	for (i = 0; i < o->n_rows; i++) {
 		check_row(&o->rows[i], body);
