@@ -58,6 +58,15 @@ ok "which is logged" wait_until 30 last
 some() { n=$(grep -c '"status":202' "$LOG"); note "$n of 5000"; [ "$n" -ge 5 ] && [ "$n" -le 250 ]; }
 ok "of the others a sample is" some
 
+# --- who ends his sending side -------------------------------------------------------
+
+stored() { journal_tool segments "$J" | awk '{ n += $3 } END { print n + 0 }'; }
+plain_load() { URL=http://127.0.0.1:$ALB_PORT load "$@"; }
+before=$(stored)
+ok "200 that half-close, over TLS: all are answered" load -c 8 --requests 200 --half-close
+ok "200 over plain HTTP, too" plain_load -c 8 --requests 200 --half-close
+is "and stored" "$(stored)" $((before + 400))
+
 # --- behind a load balancer ---------------------------------------------------------
 
 alb() { curl -sS -o /dev/null --max-time 10 "http://127.0.0.1:$ALB_PORT$1" -H "X-Forwarded-For: $2"; }

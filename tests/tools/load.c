@@ -421,6 +421,7 @@ static const char usage[] =
 	"  -o, --oracle FILE     intents and outcomes            -R, --retry  send again after 5xx or no answer\n"
 	"  -k, --again           send again, once, what a kept connection that ends in silence has\n"
 	"                        cut off, as browsers and curl do\n"
+	"  -E, --half-close      end the sending side behind each request, and then read the answer\n"
 	"  -x, --expect LIST     statuses that are right, and `lost' (202); others make the exit status 1\n"
 	"  -T, --timeout S       for an answer (30)              -g, --grace S  for open requests at the end (60)\n"
 	"  -C, --ca FILE         check the server's certificate  -H, --host NAME  (localhost)\n"
@@ -529,6 +530,7 @@ option(int opt, char *arg, const char **ca)
 	case 'o': set_oracle(arg); break;
 	case 'R': g.retry = true; break;
 	case 'k': g.again = true; break;
+	case 'E': g.target.half_close = true; break;
 	case 'x': parse_expect(arg); break;
 	case 'T': g.timeout_us = (int64_t)(number(arg, 0.001) * 1e6); break;
 	case 'g': g.grace_us = (int64_t)(number(arg, 0) * 1e6); break;
@@ -547,6 +549,7 @@ parse_options(int argc, char **argv)
 		{ "seconds", 1, NULL, 't' }, { "rate", 1, NULL, 'r' }, { "events", 1, NULL, 'e' },
 		{ "form", 1, NULL, 'f' }, { "gzip", 0, NULL, 'z' }, { "bytes", 1, NULL, 'b' },
 		{ "seed", 1, NULL, 's' }, { "oracle", 1, NULL, 'o' }, { "retry", 0, NULL, 'R' }, { "again", 0, NULL, 'k' },
+		{ "half-close", 0, NULL, 'E' },
 		{ "expect", 1, NULL, 'x' }, { "timeout", 1, NULL, 'T' }, { "grace", 1, NULL, 'g' },
 		{ "ca", 1, NULL, 'C' }, { "host", 1, NULL, 'H' }, { "unix", 1, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
@@ -554,7 +557,7 @@ parse_options(int argc, char **argv)
 	const char *ca = NULL;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:n:t:r:e:f:zb:s:o:Rkx:T:g:C:H:u:", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "c:n:t:r:e:f:zb:s:o:RkEx:T:g:C:H:u:", longs, NULL)) != -1)
 		option(opt, optarg, &ca);
 	if (argc - optind != 1)
 		usage_exit("one URL, please");

@@ -42,6 +42,7 @@ struct conn {
 	SSL *ssl;
 	int64_t wake_us;
 	bool want_write;		/* as registered with epoll */
+	bool half_close, half_closed;	/* shall end, has ended its sending side */
 	bool used;			/* it has brought an answer */
 	struct buf out;
 	size_t sent;
@@ -67,6 +68,7 @@ struct target {
 	uint16_t port;
 	SSL_CTX *tls;			/* NULL: plain */
 	char *host;
+	bool half_close;		/* end the sending side behind each request */
 };
 
 enum conn_event {

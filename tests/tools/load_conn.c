@@ -64,6 +64,7 @@ conn_open(struct conn *c, const struct target *t, int epfd)
 		SSL_set_tlsext_host_name(c->ssl, t->host);
 		CHECK(SSL_set1_host(c->ssl, t->host) == 1);
 	}
+	c->half_close = t->half_close;
 	c->state = CONN_CONNECTING;
 	watch(c, epfd, EPOLL_CTL_ADD, true);
 	return CONN_NOTHING;
@@ -78,7 +79,7 @@ conn_close(struct conn *c)
 	c->ssl = NULL;
 	close(c->fd);
 	c->state = CONN_CLOSED;
-	c->head_done = c->chunked = c->last = false;
+	c->head_done = c->chunked = c->last = c->half_closed = false;
 	c->in_n = 0;
 }
 
@@ -92,6 +93,18 @@ tls_waits(struct conn *c, int epfd, int rc)
 		return false;
 	watch(c, epfd, EPOLL_CTL_MOD, why == SSL_ERROR_WANT_WRITE);
 	return true;
+}
+
+/* Nothing more comes from here; what comes from there is still read. */
+static void
+end_sending(struct conn *c)
+{
+	if (c->half_closed)
+		return;
+	c->half_closed = true;
+	if (c->ssl)
+		SSL_shutdown(c->ssl);
+	shutdown(c->fd, SHUT_WR);
 }
 
 enum conn_event
@@ -116,6 +129,8 @@ conn_send(struct conn *c, int epfd)
 		c->sent += (size_t)n;
 	}
 	watch(c, epfd, EPOLL_CTL_MOD, false);
+	if (c->half_close)
+		end_sending(c);
 	return CONN_NOTHING;
 }
 
@@ -186,6 +201,7 @@ answered(struct conn *c)
 	parse_body(c);
 	c->in_n = 0;
 	c->head_done = c->chunked = false;
+	c->last = c->last || c->half_closed;
 	return CONN_ANSWER;
 }
 
