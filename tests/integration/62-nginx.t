@@ -15,16 +15,39 @@ TLS_PORT=$((PORT - 12001)) ALB_PORT=$((PORT - 12002))	# where no other test look
 	    -e "s|/etc/nginx/forebay-tls;|$W/nginx/tls;|" "$CONF/forebay-tls.conf"
 	sed -e '/http.conf;/d' -e '/metrics.conf;/d' \
 	    -e 's|10.0.0.0/16|127.0.0.0/8|' "$CONF/forebay-alb.conf"
-} | sed -e '/listen \[::\]/d' -e "s|listen 8080|listen 127.0.0.1:$ALB_PORT|" \
+} | sed -e "s|listen 8080|listen 127.0.0.1:$ALB_PORT|" \
     -e "s|listen 443|listen 127.0.0.1:$TLS_PORT|" \
     -e "s|/var/log/nginx/forebay|$W/nginx/log/nginx|" >"$CONF/sites.conf"
-sed -i -e '/listen \[::\]/d' -e "s|listen 443|listen 127.0.0.1:$TLS_PORT|" "$CONF/reject.conf"
+sed -i "s|listen 443|listen 127.0.0.1:$TLS_PORT|" "$CONF/reject.conf"
+sed -i -e "s|listen \[::\]:443|listen [::1]:$TLS_PORT|" -e "s|listen \[::\]:8080|listen [::1]:$ALB_PORT|" "$CONF"/ipv6-*.conf
 sed -i 's|/site.conf;|/sites.conf;|' "$W/nginx/nginx.conf"
-ok "nginx takes both sites" as "$NGINX" -p "$W/nginx" -e "$W/nginx/log/test.log" -t -c nginx.conf
+takes() { as "$NGINX" -p "$W/nginx" -e "$W/nginx/log/test.log" -t -c nginx.conf 2>&1; }
+has_ipv6() { [ -e /proc/net/if_inet6 ] && grep -q '^0*1 ' /proc/net/if_inet6; }
+if has_ipv6; then
+	ok "nginx takes both sites" takes
+	is "without a warning" "$(takes | grep -c '\[warn\]')" 0
+else
+	skip "nginx takes both sites: no IPv6 here"
+fi
+# the kernel's word for it is taken away, in a mount namespace: not one line wants IPv6
+cat >"$W/blind" <<'END'
+mount -t tmpfs none /proc/sys/net || exit 1
+exec "$@" -T -c nginx.conf
+END
+if as unshare --user --map-current-user --keep-caps --mount true 2>/dev/null; then
+	as unshare --user --map-current-user --keep-caps --mount sh "$W/blind" "$NGINX" -p "$W/nginx" -e "$W/nginx/log/test.log" \
+		>"$W/dump" 2>&1
+	is "where the kernel has no IPv6: both sites, on IPv4 only" \
+		"$(grep -c 'server_name \(localhost\|_\);' "$W/dump") $(grep -c '^[[:space:]]*listen \[' "$W/dump")" "3 0"
+else
+	skip "where the kernel has no IPv6: no user namespaces here"
+fi
 stop nginx QUIT
 spawn nginx "$NGINX" -p "$W/nginx" -c nginx.conf -e "$W/nginx/log/nginx-error.log" -g 'daemon off;'
 URL=https://localhost:$TLS_PORT
 ok "and runs them" wait_until 30 http GET /v1/time
+http GET /v1/time --http2 >/dev/null
+like "HTTP/2 works" "$(head -n 1 "$W/head")" '^HTTP/2 200'
 
 # --- where TLS ends ---------------------------------------------------------------
 
@@ -39,6 +62,20 @@ is "nor for another one" "$(tls --resolve "x.example:$TLS_PORT:127.0.0.1" \
 http GET /v1/time >/dev/null
 like "browsers stay with TLS" "$(head_of Strict-Transport-Security)" '^max-age=[1-9]'
 is "no version of nginx is told" "$(head_of Server)" nginx
+
+if has_ipv6; then
+	ok "IPv6, TLS" tls --connect-to "::[::1]:$TLS_PORT" "$URL/v1/time"
+	is "no TLS without a name there either" "$(tls "https://[::1]:$TLS_PORT/v1/time" 2>/dev/null || echo "curl $?")" "curl 35"
+	ok "IPv6 behind a load balancer" curl -sS -o /dev/null --max-time 10 "http://[::1]:$ALB_PORT/v1/time"
+else
+	skip "IPv6: there is none here"
+fi
+
+fields=
+for i in $(seq 1 300); do fields="$fields -H X-Field-$i:$i"; done
+# shellcheck disable=SC2086	# word by word
+http POST /v1/events --data-binary '{"fields":300}' $fields >/dev/null
+is "300 header fields are not too many" "$(status)" 202
 
 # --- the log ----------------------------------------------------------------------
 

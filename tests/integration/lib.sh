@@ -196,7 +196,7 @@ pg_bin() {
 
 need() {
 	PG=$(pg_bin) || skip_all "no PostgreSQL server (Debian: postgresql)"
-	NGINX=$(unset -f nginx; PATH=$PATH:/usr/sbin command -v nginx) || skip_all "no nginx (Debian: nginx)"
+	NGINX=${NGINX_PROGRAM:-$(unset -f nginx; PATH=$PATH:/usr/sbin command -v nginx)} || skip_all "no nginx (Debian: nginx)"
 	command -v curl >/dev/null || skip_all "no curl"
 	command -v openssl >/dev/null || skip_all "no openssl"
 	[ -x "$top_builddir/forebayd" ] || bail "not built: $top_builddir/forebayd"
