@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -108,14 +109,32 @@ valid_civil(int y, int mo, int d, int h, int mi, int s)
 	    h >= 0 && h <= 23 && mi >= 0 && mi <= 59 && s >= 0 && s <= 60;
 }
 
-int64_t
-clock_parse(const char *p, size_t n)
+/* "Z", "+01", "+0100" or "+01:00" as what lies between UTC and it, in minutes; INT_MIN: none. */
+static int
+zone(const char *p, size_t n)
 {
-	int y, mo, d, h, mi, s, oh, om, sign;
+	int h, m = 0;
+
+	if (n == 1 && (p[0] == 'Z' || p[0] == 'z'))
+		return 0;
+	if ((n != 3 && n != 5 && n != 6) || (p[0] != '+' && p[0] != '-') || (n == 6 && p[3] != ':'))
+		return INT_MIN;
+	h = digits(p + 1, 2);
+	if (n > 3)
+		m = digits(p + n - 2, 2);
+	if (h < 0 || h > 23 || m < 0 || m > 59)
+		return INT_MIN;
+	return (p[0] == '-' ? -1 : 1) * (h * 60 + m);
+}
+
+static int64_t
+parse_civil(const char *p, size_t n)
+{
+	int y, mo, d, h, mi, s, minutes;
 	int64_t us = 0, scale = 100000;
 	size_t i = 19;
 
-	if (n < 20 || n > 64 || p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':' ||
+	if (n < 20 || p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':' ||
 	    (p[10] != 'T' && p[10] != 't' && p[10] != ' '))
 		return CLOCK_UNSET;
 	y = digits(p, 4); mo = digits(p + 5, 2); d = digits(p + 8, 2);
@@ -130,14 +149,40 @@ clock_parse(const char *p, size_t n)
 	}
 	us += (clock_days_from_civil(y, (unsigned)mo, (unsigned)d) * 86400 +
 	    h * 3600 + mi * 60 + s) * INT64_C(1000000);
-	if (n - i == 1 && (p[i] == 'Z' || p[i] == 'z'))
-		return us;
-	if (n - i != 6 || p[i + 3] != ':' || (p[i] != '+' && p[i] != '-'))
+	minutes = zone(p + i, n - i);
+	return minutes == INT_MIN ? CLOCK_UNSET : us - minutes * INT64_C(60000000);
+}
+
+/* How many digits stand before the point says the unit; the first 16 of all are microseconds. */
+static int64_t
+parse_epoch(const char *p, size_t n)
+{
+	size_t whole, i, used = 0;
+	int64_t us = 0;
+
+	for (whole = 0; whole < n && digits(p + whole, 1) >= 0; whole++)
+		;
+	if ((whole != 10 && whole != 13 && whole != 16 && whole != 19) || p[0] == '0')
 		return CLOCK_UNSET;
-	sign = p[i] == '-' ? 1 : -1;
-	oh = digits(p + i + 1, 2);
-	om = digits(p + i + 4, 2);
-	if (oh < 0 || oh > 23 || om < 0 || om > 59)
+	if (whole < n && (p[whole] != '.' || whole + 1 == n))
 		return CLOCK_UNSET;
-	return us + sign * (oh * 60 + om) * INT64_C(60000000);
+	for (i = 0; i < n; i++) {
+		if (i == whole)
+			continue;
+		if (digits(p + i, 1) < 0)
+			return CLOCK_UNSET;
+		if (used++ < 16)
+			us = us * 10 + (p[i] - '0');
+	}
+	for (; used < 16; used++)
+		us *= 10;
+	return us;
+}
+
+int64_t
+clock_parse(const char *p, size_t n)
+{
+	if (n > 64)
+		return CLOCK_UNSET;
+	return n > 4 && p[4] == '-' ? parse_civil(p, n) : parse_epoch(p, n);
 }

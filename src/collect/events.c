@@ -253,9 +253,12 @@ store(struct post *p, struct reply *reply)
 {
 	const struct decoded *d = p->found;
 
-	if (store_append(p->store, d->rows, d->n_rows) != ERR_OK)
+	if (store_append(p->store, d->rows, d->n_rows) != ERR_OK) {
 		reply_problem(reply, REFUSE_UNAVAILABLE, NULL);
-	else if (p->sync)
+		return;
+	}
+	stat_add(p->ev->stat, STAT_collect_times_unread_total, d->n_times_unread);
+	if (p->sync)
 		reply_created(reply, store_segment(p->store), d);
 	else
 		reply_accepted(reply, store_segment(p->store), d);

@@ -43,23 +43,43 @@ value_slice(const struct decoder *d)
 	return (struct slice){ d->body.p + d->begin, d->end - d->begin };
 }
 
+/* What follows the attribute's key in the event; .p NULL: it has none. */
+static struct slice
+behind_key(const struct decoder *d, enum attribute a)
+{
+	size_t at = d->member[a];
+
+	return at == NOWHERE ? (struct slice){ 0 } : (struct slice){ d->body.p + at, d->end - at };
+}
+
 static void
 read_attribute(struct decoder *d, enum attribute a, struct slice *out)
 {
-	size_t at = d->member[a];
-	struct slice rest;
+	struct slice rest = behind_key(d, a);
 	enum refusal why;
 
 	*out = (struct slice){ 0 };
-	if (at == NOWHERE)
+	if (!rest.p)
 		return;
-	rest = (struct slice){ d->body.p + at, d->end - at };
 	why = attribute_value(rest, a == ATTR_ID, &d->text, out);
-	/* a time that is too long is a time that cannot be parsed */
-	if (why != REFUSE_NONE && a == ATTR_TIME)
-		*out = (struct slice){ 0 };
-	else if (why != REFUSE_NONE)
-		accept_refuse(d, why, at);
+	if (why != REFUSE_NONE)
+		accept_refuse(d, why, d->member[a]);
+}
+
+/* A time that cannot be read refuses nothing: it is counted. */
+static int64_t
+read_time(struct decoder *d)
+{
+	struct slice rest = behind_key(d, ATTR_TIME), text;
+	int64_t time = CLOCK_UNSET;
+
+	if (!rest.p)
+		return CLOCK_UNSET;
+	if (attribute_value(rest, true, &d->text, &text) == REFUSE_NONE && text.p)
+		time = clock_parse(text.p, text.n);
+	if (time == CLOCK_UNSET && !attribute_is_empty(rest))
+		d->out.n_times_unread++;
+	return time;
 }
 
 static void
@@ -100,8 +120,6 @@ identify(struct decoder *d, struct row *r)
 static enum err
 fill_row(struct decoder *d, struct row *r)
 {
-	struct slice time;
-
 	*r = (struct row){
 		.kind = ROW_EVENT, .received_at = d->req->received_at, .time = CLOCK_UNSET,
 		.key = d->req->key, .source = d->req->source, .payload = value_slice(d),
@@ -110,12 +128,12 @@ fill_row(struct decoder *d, struct row *r)
 	read_attribute(d, ATTR_ID, &r->id);
 	read_attribute(d, ATTR_TYPE, &r->type);
 	read_attribute(d, ATTR_SUBJECT, &r->subject);
-	read_attribute(d, ATTR_TIME, &time);
 	if (!r->source.p)
 		read_attribute(d, ATTR_SOURCE, &r->source);
-	if (time.p)
-		r->time = clock_parse(time.p, time.n);
-	return d->bad == REFUSE_NONE ? identify(d, r) : ERR_OK;
+	if (d->bad != REFUSE_NONE)
+		return ERR_OK;
+	r->time = read_time(d);
+	return identify(d, r);
 }
 
 static void

@@ -101,16 +101,32 @@ string_value(struct slice s, struct buf *text, struct slice *out)
 	return out->n <= ATTRIBUTE_MAX ? REFUSE_NONE : REFUSE_ATTRIBUTE_TOO_LONG;
 }
 
-enum refusal
-attribute_value(struct slice rest, bool number, struct buf *text, struct slice *out)
+/* From behind a member's key to its value. */
+static struct slice
+value_of(struct slice rest)
 {
 	size_t i = 0;
 
-	*out = (struct slice){ 0 };
 	while (i + 1 < rest.n && (rest.p[i] == ':' || rest.p[i] == ' ' || rest.p[i] == '\t' ||
 	    rest.p[i] == '\r' || rest.p[i] == '\n'))
 		i++;
-	rest = (struct slice){ rest.p + i, rest.n - i };
+	return (struct slice){ rest.p + i, rest.n - i };
+}
+
+bool
+attribute_is_empty(struct slice rest)
+{
+	rest = value_of(rest);
+	return rest.p[0] == 'n' || (rest.n > 1 && rest.p[0] == '"' && rest.p[1] == '"');
+}
+
+enum refusal
+attribute_value(struct slice rest, bool number, struct buf *text, struct slice *out)
+{
+	size_t i;
+
+	*out = (struct slice){ 0 };
+	rest = value_of(rest);
 	if (rest.p[0] == '"')
 		return string_value((struct slice){ rest.p + 1, rest.n - 1 }, text, out);
 	if (!number || (rest.p[0] != '-' && (rest.p[0] < '0' || rest.p[0] > '9')))

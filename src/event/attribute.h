@@ -22,5 +22,7 @@ enum attribute attribute_of(const char *key, size_t n);
  * *out absent. REFUSE_ATTRIBUTE_TOO_LONG: over ATTRIBUTE_MAX bytes.
  */
 enum refusal attribute_value(struct slice rest, bool number, struct buf *text, struct slice *out);
+/* The value of a member that says nothing: null, or an empty string. rest as above. */
+bool attribute_is_empty(struct slice rest);
 
 #endif

@@ -29,18 +29,21 @@
 #define RECORD_SEPARATOR	'\x1e'
 
 /* What has been made of the body up to here. */
-struct so_far { size_t n_rows, n_refused, n_events, text; };
+struct so_far { size_t n_rows, n_times_unread, n_refused, n_events, text; };
 
 static struct so_far
 so_far(const struct decoder *d)
 {
-	return (struct so_far){ d->out.n_rows, d->out.n_refused, d->n_events, d->text.n };
+	return (struct so_far){
+		d->out.n_rows, d->out.n_times_unread, d->out.n_refused, d->n_events, d->text.n,
+	};
 }
 
 static void
 go_back(struct decoder *d, const struct so_far *to)
 {
 	d->out.n_rows = to->n_rows;
+	d->out.n_times_unread = to->n_times_unread;
 	d->out.n_refused = to->n_refused;
 	d->n_events = to->n_events;
 	d->text.n = to->text;
@@ -246,6 +249,7 @@ decode_native(struct decoder *d, struct slice body, const struct decode_request 
 	d->body = body;
 	d->n_events = 0;
 	d->out.n_rows = 0;
+	d->out.n_times_unread = 0;
 	d->out.n_refused = 0;
 	d->out.whole = REFUSE_NONE;
 	d->out.whole_offset = 0;
@@ -254,6 +258,7 @@ decode_native(struct decoder *d, struct slice body, const struct decode_request 
 		decode_body(d);
 	if (is_over(d)) {
 		d->out.n_rows = 0;
+		d->out.n_times_unread = 0;
 		d->out.n_refused = 0;
 	}
 	return d->err;

@@ -32,6 +32,7 @@ struct refused {
 struct decoded {
 	struct row *rows;	/* the storable events, in order */
 	size_t n_rows;
+	size_t n_times_unread;	/* rows whose `time` is there and cannot be read */
 	size_t n_refused;	/* events refused; the first DECODE_ERRORS_MAX are in errors[] */
 	struct refused errors[DECODE_ERRORS_MAX];
 	enum refusal whole;	/* REFUSE_NONE, or why the whole body is refused (n_rows is 0 then) */

@@ -119,6 +119,8 @@ cases_print(struct buf *out, const struct decoded *o)
 
 	if (o->whole != REFUSE_NONE)
 		buf_printf(out, "whole %s @%zu\n", refusals[o->whole].code, o->whole_offset);
+	if (o->n_times_unread > 0)
+		buf_printf(out, "unread times: %zu\n", o->n_times_unread);
 	for (i = 0; i < o->n_rows; i++)
 		cases_print_row(out, &o->rows[i]);
 	for (i = 0; i < o->n_refused; i++)
