@@ -65,7 +65,7 @@ machine() {
 		kernel "$(uname -sr)" \
 		"journal's file system" "$(findmnt -no FSTYPE -T "$J" || stat -f -c %T "$J"), a synced write of 4 KiB takes $sync" \
 		nginx "$(version "$NGINX" -v), the shipped configuration, TLS 1.3" \
-		PostgreSQL "$(version "$PG/postgres" --version), fsync on, shared_buffers 512 MB, max_wal_size 8 GB" \
+		PostgreSQL "$(version "$PG_SERVER/postgres" --version), fsync on, shared_buffers 512 MB, max_wal_size 8 GB" \
 		SQLite "$(version sqlite3 --version)" \
 		compiler "$(${CC:-cc} --version | head -n 1)" \
 		Python "$(version /usr/bin/python3 --version), FastAPI $(/usr/bin/python3 -c 'import fastapi; print(fastapi.__version__)' 2>/dev/null || echo -)" \

@@ -17,7 +17,7 @@ END
 data() { if [ "$1" = a ]; then echo "$W/pg"; else echo "$W/pg-b"; fi; }
 socket() { if [ "$1" = a ]; then echo "$W/run"; else echo "$W/run-b"; fi; }
 start() {
-	spawn "pg$1" "$PG/postgres" -D "$(data "$1")" -k "$(socket "$1")"
+	spawn "pg$1" "$PG_SERVER/postgres" -D "$(data "$1")" -k "$(socket "$1")"
 	wait_until 30 as "$PG/pg_isready" -q -h "$(socket "$1")" -U forebay -d postgres || bail "server $1 does not start"
 }
 crash() { stop "pg$1" QUIT; }

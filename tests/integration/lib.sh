@@ -12,7 +12,7 @@
 #   done_testing
 #
 # W is the world's directory, J the journal, URL where nginx answers, SERVER the socket
-# directory of the PostgreSQL that is asked. FULL=1 makes
+# directory of the PostgreSQL that is asked, PG and PG_SERVER where its programs are. FULL=1 makes
 # the long versions, KEEP=1 keeps the directory, SEED=... repeats a run.
 # Run as root it drops to another user (FOREBAY_TEST_USER) for every program.
 
@@ -185,17 +185,27 @@ cleanup() {
 
 # --- programs --------------------------------------------------------------------
 
+# pg_bin PROGRAM: the folder of PostgreSQL's that has it, of the newest version.
+# FOREBAY_TEST_PG_BINDIR names that of another server, which may come without psql.
 pg_bin() {
 	local d
-	for d in ${PG_BIN:-} $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr) \
+	for d in ${FOREBAY_TEST_PG_BINDIR:-} $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr) \
 		"$(pg_config --bindir 2>/dev/null)"; do
-		[ -x "$d/initdb" ] && echo "$d" && return
+		[ -x "$d/$1" ] && echo "$d" && return
 	done
 	return 1
 }
 
+# What speaks for the whole of a server of a later version, pg_dump for one, cannot.
+pg_clients_fit() {
+	local ours theirs
+	ours=$("$PG/psql" --version | tr -dc '0-9.')
+	theirs=$("$PG_SERVER/postgres" --version | tr -dc '0-9.')
+	[ "${ours%%.*}" -ge "${theirs%%.*}" ]
+}
+
 need() {
-	PG=$(pg_bin) || skip_all "no PostgreSQL server (Debian: postgresql)"
+	PG_SERVER=$(pg_bin initdb) && PG=$(pg_bin psql) || skip_all "no PostgreSQL server (Debian: postgresql)"
 	NGINX=${NGINX_PROGRAM:-$(unset -f nginx; PATH=$PATH:/usr/sbin command -v nginx)} || skip_all "no nginx (Debian: nginx)"
 	command -v curl >/dev/null || skip_all "no curl"
 	command -v openssl >/dev/null || skip_all "no openssl"
@@ -242,12 +252,12 @@ pg_template() {
 	as test -w "$cache" || cache=$W/cache
 	mkdir -p "$cache"
 	[ -z "$AS" ] || chown "$USER_NAME" "$cache"
-	dir=$cache/$("$PG/postgres" --version | tr -cd 0-9.)-$USER_NAME
+	dir=$cache/$("$PG_SERVER/postgres" --version | tr -cd 0-9.)-$USER_NAME
 	exec 9>"$cache/lock"
 	flock 9
 	if [ ! -e "$dir/done" ]; then
 		rm -rf "$dir"
-		as "$PG/initdb" -D "$dir" -U forebay -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+		as "$PG_SERVER/initdb" -D "$dir" -U forebay -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
 			>"$W/log/initdb.log" 2>&1 || { cat "$W/log/initdb.log"; bail "initdb failed"; }
 		cat >>"$dir/postgresql.conf" <<-END
 			listen_addresses = ''
@@ -264,7 +274,7 @@ pg_template() {
 }
 
 pg_start() {
-	spawn pg "$PG/postgres" -D "$W/pg" -k "$W/run"
+	spawn pg "$PG_SERVER/postgres" -D "$W/pg" -k "$W/run"
 	wait_until 30 as "$PG/pg_isready" -q -h "$W/run" -U forebay -d postgres || bail "PostgreSQL does not start"
 }
 # pg_stop [fast|immediate]
