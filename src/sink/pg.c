@@ -122,7 +122,9 @@ try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct 
 	CRASH_POINT("partitions");
 	if (e != ERR_OK)
 		return e;
+	p->carrying = true;
 	e = transaction(p, b, mode, bad, n_bad, room, fate, r);
+	p->carrying = false;
 	if (e == ERR_OK || e == ERR_DOWN || PQtransactionStatus(p->conn) == PQTRANS_IDLE)
 		return e;
 	memcpy(errmsg, p->base.errmsg, sizeof errmsg);

@@ -27,7 +27,8 @@ struct pg {
 	bool warned;			/* the server sent a WARNING since this was cleared */
 	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
-	char primary[300];		/* and its message without detail, which may hold data */
+	char primary[300];		/* and what may be told of it: no data of rows */
+	bool carrying;			/* the transaction at hand has rows in it */
 	struct uuid database;
 	bool unremembered;		/* its id could not be written down: no space */
 	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
@@ -65,6 +66,11 @@ enum err pg_copy_end(struct pg *, uint64_t *count, uint64_t *row) MUST_CHECK;
 bool pg_row_error(const struct pg *);
 /* 23514 without a constraint's name: no partition takes the row. */
 #define PG_NO_PARTITION	"noprt"
+
+/* --- words.c: what may be told of an error --------------------------------- */
+/* carrying: it may quote rows. own: lines of its context that are the statement's own,
+ * so that what is more comes out of a function. */
+void pg_words(const PGresult *, bool carrying, size_t own, char *out, size_t n);
 
 /* --- connect.c ------------------------------------------------------------- */
 enum err pg_connect(struct sink *) MUST_CHECK;

@@ -45,7 +45,7 @@ struct sink_batch {
 enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY into the table, or by way of a temporary one */
 
 /* A row found unstorable when tried alone. */
-struct sink_bad { size_t row; char sqlstate[6]; char message[512]; };
+struct sink_bad { size_t row; char sqlstate[6]; char message[512]; };	/* no event data */
 
 struct sink_result {
 	/* after ERR_OK */
@@ -87,8 +87,7 @@ struct sink_ops {
 
 struct sink {
 	const struct sink_ops *ops;
-	char errmsg[1024];		/* of the last call that failed; no secrets, and no event data
-					 * but what a trigger on forebay.event puts into its message */
+	char errmsg[1024];		/* of the last call that failed; no secrets, no event data */
 	bool (*tick)(void *arg);	/* true: stop waiting, as if the other side were gone */
 	void *arg;			/* its own */
 };

@@ -169,23 +169,27 @@ advise(const struct pg *p, char *out, size_t n)
 		snprintf(out, n, "; make room on PostgreSQL's volume");
 }
 
-/* The error a result carries, with message and SQLSTATE kept. */
+/*
+ * The error a result carries: SQLSTATE and what may be told of it are kept. own: lines
+ * of its context that belong to the statement itself.
+ */
 static enum err
-result_err(struct pg *p, const PGresult *res, const char *what)
+result_err(struct pg *p, const PGresult *res, const char *what, size_t own)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
 	char advice[800];
 
 	snprintf(p->sqlstate, sizeof p->sqlstate, "%s", state ? state : "");
 	if (!state)
 		return lost(p);
-	snprintf(p->primary, sizeof p->primary, "%s", message ? message : "?");
+	pg_words(res, p->carrying, own, p->primary, sizeof p->primary);
+	if (strcmp(state, "23514") == 0 && (!constraint || !*constraint)) {
+		snprintf(p->sqlstate, sizeof p->sqlstate, PG_NO_PARTITION);
+		snprintf(p->primary, sizeof p->primary, "no partition of forebay.event takes the row");
+	}
 	advise(p, advice, sizeof advice);
 	pg_fail(p, ERR_OK, "%s: %s (%s)%s", what, p->primary, state, advice);
-	if (strcmp(state, "23514") == 0 && (!constraint || !*constraint))
-		snprintf(p->sqlstate, sizeof p->sqlstate, PG_NO_PARTITION);
 	return state_err(state);
 }
 
@@ -223,7 +227,7 @@ checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
 		return e;
 	status = PQresultStatus(res);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != also)
-		e = result_err(p, res, verb(sql, what));
+		e = result_err(p, res, verb(sql, what), 0);
 	if (e == ERR_OK && out)
 		*out = res;
 	else
@@ -311,14 +315,15 @@ pg_copy_data(struct pg *p, const char *data, size_t n)
 	return e;
 }
 
-/* "COPY event, line 3, column payload": the number after the comma, in any language. */
+/* "COPY event, line 3, column payload": the first number of the context's last line, which
+ * is COPY's own. In Japanese the table comes first. */
 static uint64_t
 context_row(const PGresult *res)
 {
-	const char *s = PQresultErrorField(res, PG_DIAG_CONTEXT);
+	const char *s = PQresultErrorField(res, PG_DIAG_CONTEXT), *nl;
 
-	s = s ? strstr(s, "COPY ") : NULL;
-	s = s ? strchr(s, ',') : NULL;
+	while (s && (nl = strchr(s, '\n')))
+		s = nl + 1;
 	s = s ? strpbrk(s, "0123456789") : NULL;
 	return s ? strtoull(s, NULL, 10) : 0;
 }
@@ -341,7 +346,7 @@ pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
 		*count = strtoull(PQcmdTuples(res), NULL, 10);
 	} else {
 		*row = context_row(res);
-		e = result_err(p, res, "COPY");
+		e = result_err(p, res, "COPY", 1);
 	}
 	PQclear(res);
 	return e;

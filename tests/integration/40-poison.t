@@ -70,17 +70,32 @@ ok "with room under the cap it goes on by itself" wait_drained 30
 is "nothing is lost" "$(quarantined) $(sql "SELECT count(*) FROM forebay.event
 	WHERE segment = '$(cat "$W/segment")'")" "20 100"
 
-# Whoever refuses a row may say why in many words, and in his language: here the 300th
-# byte lies in the middle of a character.
+# Whoever refuses a row may quote it: what is kept about it has names, no values.
 sql "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
-	IF NEW.payload ? 'bad' THEN RAISE EXCEPTION '%', repeat(E'\\u00e9', 200); END IF; RETURN NEW; END \$\$;
-	CREATE TRIGGER guard BEFORE INSERT ON forebay.event FOR EACH ROW EXECUTE FUNCTION guard()"
+	IF NEW.payload ? 'bad' THEN RAISE EXCEPTION 'no %', NEW.payload USING CONSTRAINT = NEW.payload->>'bad';
+	ELSIF NEW.payload ? 'state' THEN RAISE EXCEPTION '%', NEW.payload USING ERRCODE = '42P02';
+	ELSIF NEW.payload ? 'elsewhere' THEN EXECUTE 'SELECT ' || (NEW.payload->>'elsewhere') || '::integer'; END IF;
+	RETURN NEW; END \$\$;
+	CREATE TRIGGER guard BEFORE INSERT ON forebay.event FOR EACH ROW EXECUTE FUNCTION guard();
+	ALTER TABLE forebay.event ADD COLUMN cast_ integer GENERATED ALWAYS AS ((payload->>'number')::integer) STORED,
+	ADD CONSTRAINT mine CHECK (NOT payload ? 'check') NOT VALID"
 {
 	good 3001 3010
-	echo '{"bad":1}'
+	echo '{"bad":"S3CRET"}'
+	echo '{"number":"S3CRET"}'
+	echo '{"check":"S3CRET"}'
+	echo "{\"elsewhere\":\"'S3CRET'\"}"
 	good 3011 3020
 } | journal_tool plant "$J" >"$W/segment"
-ok "a long message that is not ASCII stops nobody" wait_drained 30
-is "the row is in quarantine with it" "$(sql "SELECT count(*), min(message) LIKE repeat(E'\\u00e9', 149) || '%'
-	FROM forebay.quarantine WHERE segment = '$(cat "$W/segment")'")" "1|t"
+ok "rows that are refused with their values stop nobody" wait_drained 30
+is "what is kept are names" "$(sql "SELECT string_agg(sqlstate || ' ' || split_part(message, '_2', 1), '
+' ORDER BY seq) FROM forebay.quarantine WHERE segment = '$(cat "$W/segment")'")" "P0001 raise_exception; PostgreSQL's log has its words
+22P02 invalid_text_representation; PostgreSQL's log has its words
+23514 check_violation, constraint mine, table forebay.event
+22P02 invalid_text_representation; PostgreSQL's log has its words"
+echo '{"state":"S3CRET"}' | journal_tool plant "$J" >/dev/null
+ok "a trigger's words with a state of another class are not told either" wait_until 30 \
+	grep -q "flush.alarm .*42P02" "$W/log/flush.log"
+is "no value is in the flusher's log" "$(grep -c S3CRET "$W/log/flush.log")" 0
+is "it is in PostgreSQL's" "$(grep -q S3CRET "$W/log/pg.log" && echo yes)" yes
 done_testing
