@@ -1,9 +1,12 @@
 #include "collect/events.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "collect/param.h"
+#include "collect/recent.h"
 #include "collect/reply.h"
 #include "event/context.h"
 #include "event/decode.h"
@@ -21,6 +24,7 @@ struct events {
 	struct uuid_source *ids;
 	struct decoder *decoder;
 	struct sha256 *sha256;
+	struct recent *recent;		/* NULL: there is none */
 	struct buf inflated, context, reject_context;
 	enum context_ip ip;
 	int64_t minute_ms;		/* rejections: when the minute began */
@@ -37,6 +41,8 @@ struct post {
 	struct slice body;		/* JSON text */
 	int64_t received_at;
 	const struct decoded *found;
+	struct recent_request name;	/* of a request with an Idempotency-Key */
+	enum recent_found seen;
 };
 
 enum err
@@ -60,6 +66,9 @@ events_new(struct events **out, const struct conf *conf, struct stat_slot *stat,
 	buf_init(&ev->inflated, conf->collect_inflated_bytes);
 	buf_init(&ev->context, CONTEXT_MAX);
 	buf_init(&ev->reject_context, CONTEXT_MAX + 128);
+	/* only a help: without it keys are told apart by PostgreSQL alone */
+	if (recent_open(&ev->recent, conf->run_dir) != ERR_OK)
+		log_warning("requests.unavailable", "dir=%s cause=\"%s\"", conf->run_dir, strerror(errno));
 	if (decoder_new(&ev->decoder, &limits) == ERR_OK && sha256_new(&ev->sha256) == ERR_OK)
 		return ERR_OK;
 	events_free(out);
@@ -75,11 +84,18 @@ events_free(struct events **evp)
 		return;
 	decoder_free(&ev->decoder);
 	sha256_free(&ev->sha256);
+	recent_close(&ev->recent);
 	buf_fini(&ev->inflated);
 	buf_fini(&ev->context);
 	buf_fini(&ev->reject_context);
 	free(ev);
 	*evp = NULL;
+}
+
+static struct slice
+key_name(const struct post *p)
+{
+	return p->key ? slice_str(p->key->name) : SLICE("");
 }
 
 static enum refusal
@@ -138,7 +154,7 @@ decode(struct post *p)
 	struct slice idem = p->q->idempotency_key;
 	const struct decode_request r = {
 		.received_at = p->received_at,
-		.key = p->key ? slice_str(p->key->name) : SLICE(""),
+		.key = key_name(p),
 		.source = p->key ? slice_str(p->key->source) : (struct slice){ NULL, 0 },
 		.context = buf_slice(&p->ev->context),
 		/* nginx passes a header that is not there as an empty one */
@@ -151,6 +167,29 @@ decode(struct post *p)
 	if (p->sync && p->found->n_rows + p->found->n_refused > p->ev->conf->collect_sync_events)
 		return REFUSE_TOO_MANY_EVENTS;
 	return p->found->whole;
+}
+
+/* Did another body come by this Idempotency-Key? */
+static enum refusal
+look_name_up(struct post *p)
+{
+	struct events *ev = p->ev;
+
+	if (p->q->idempotency_key.n == 0 || !ev->recent)
+		return REFUSE_NONE;
+	if (recent_name(ev->sha256, clock_day(p->received_at), key_name(p), p->q->idempotency_key,
+	    p->body, &p->name) != ERR_OK)
+		return REFUSE_UNAVAILABLE;
+	p->seen = recent_look(ev->recent, &p->name);
+	return p->seen == RECENT_OTHER ? REFUSE_IDEMPOTENCY_REUSED : REFUSE_NONE;
+}
+
+/* A request of which a part was refused may come again, corrected. */
+static void
+remember_name(struct post *p)
+{
+	if (p->q->idempotency_key.n > 0 && p->ev->recent && p->seen == RECENT_NEW && p->found->n_refused == 0)
+		recent_put(p->ev->recent, &p->name);
 }
 
 /* Everything that can be said of a request before anything is stored. */
@@ -170,7 +209,9 @@ prepare(struct post *p, const struct keys *keys)
 		why = make_context(p);
 	if (why == REFUSE_NONE)
 		why = undo_encoding(p);
-	return why == REFUSE_NONE ? decode(p) : why;
+	if (why == REFUSE_NONE)
+		why = decode(p);
+	return why == REFUSE_NONE ? look_name_up(p) : why;
 }
 
 /* Is there room for one more rejection this minute? */
@@ -208,7 +249,7 @@ keep(struct post *p, enum refusal why, struct slice raw, size_t index, size_t of
 {
 	struct row r = {
 		.kind = ROW_REJECTION, .received_at = p->received_at, .time = CLOCK_UNSET,
-		.key = p->key ? slice_str(p->key->name) : SLICE(""),
+		.key = key_name(p),
 		.source = p->key ? slice_str(p->key->source) : (struct slice){ NULL, 0 },
 		.reason = slice_str(refusals[why].code),
 		.payload = { raw.p ? raw.p : "", raw.n < REJECTION_BYTES ? raw.n : REJECTION_BYTES },
@@ -257,6 +298,7 @@ store(struct post *p, struct reply *reply)
 		reply_problem(reply, REFUSE_UNAVAILABLE, NULL);
 		return;
 	}
+	remember_name(p);
 	stat_add(p->ev->stat, STAT_collect_times_unread_total, d->n_times_unread);
 	if (p->sync)
 		reply_created(reply, store_segment(p->store), d);

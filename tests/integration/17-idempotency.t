@@ -1,6 +1,6 @@
 #!/bin/sh
-# Idempotency-Key: two requests with one key are one, whatever their bodies say;
-# events of one request are told apart by their place, senders by their write key.
+# Idempotency-Key: two requests with one key are one; another body by the same key is
+# told so; events of one request are told apart by their place, senders by their write key.
 . "$(dirname "$0")/lib.sh"
 world
 database
@@ -26,9 +26,22 @@ send "$A" k1 '{"t":1,"n":1}'
 is "the same again is accepted" "$(status) $(json '$.accepted')" "202 1"
 settle
 is "and stored once" "$(count "payload->>'t' = '1'")" 1
-send "$A" k1 '{"t":1,"n":2}'
+# more than one try: each worker has to know
+other_bodies() {
+	local i=0
+	while [ $i -lt 20 ]; do
+		send "$A" k1 "{\"t\":1,\"n\":2,\"try\":$i}"
+		[ "$(status) $(json '$.code')" = "422 idempotency_key_reused" ] || return 1
+		i=$((i + 1))
+	done
+}
+ok "another body under the same key is told so by every worker" other_bodies
+http POST '/v1/events?mode=sync' --data-binary '{"t":1,"n":2}' -H "x-api-key: $A" -H 'Idempotency-Key: k1' >/dev/null
+is "in sync mode too" "$(status) $(json '$.code')" "422 idempotency_key_reused"
+printf '{"t":1,"n":1}' | gzip | post @- -H "Authorization: Bearer $A" -H 'Idempotency-Key: k1' >/dev/null
+is "the same body in gzip is the same" "$(status)" 202
 settle
-is "another body under the same key is the same request" "$(count "payload->>'t' = '1'")" 1
+is "none of it is stored" "$(count "payload->>'t' = '1'")" 1
 is "the first one stays" "$(sql "SELECT payload->>'n' FROM forebay.event WHERE payload->>'t' = '1'")" 1
 send "$A" k2 '{"t":1,"n":1}'
 settle
@@ -46,14 +59,18 @@ send "$A" k3 '[{"t":3},{"t":3},{"t":3}]'
 settle
 is "three of one request are three, once" "$(count "payload->>'t' = '3'")" 3
 send "$A" k3 '[{"t":3},{"t":3},{"t":3},{"t":3}]'
+is "with a fourth event it is another body" "$(status) $(json '$.code')" "422 idempotency_key_reused"
 settle
-is "a fourth place is new" "$(count "payload->>'t' = '3'")" 4
+is "and not stored" "$(count "payload->>'t' = '3'")" 3
 send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":"\ud800"},{"t":4,"n":2}]'
 settle
 send "$A" k4 '[{"t":4,"n":0},{"t":4,"n":1},{"t":4,"n":2}]'
 settle
 is "a refused one keeps its place free" "$(sql "SELECT string_agg(payload->>'n', ' ' ORDER BY payload->>'n')
 	FROM forebay.event WHERE payload->>'t' = '4'")" "0 1 2"
+
+send "$A" k4 '[{"t":4,"n":0}]'
+is "once all were taken the key stands for that body" "$(status)" 422
 
 # The key wins over ids.
 send "$A" k5 '{"t":5,"id":"one"}'
@@ -87,7 +104,14 @@ settle
 is "255 characters, stored" "$(count "payload->>'t' = '8'")" 1
 is "any characters, once" "$(count "payload->>'t' = '9'")" 1
 is "an empty one, twice" "$(count "payload->>'t' = '10'")" 2
-is "duplicates are counted" "$(sql "SELECT sum(duplicates) FROM forebay.progress")" 13
+is "duplicates are counted" "$(sql "SELECT sum(duplicates) FROM forebay.progress")" 10
+stop collect TERM
+collector
+send "$A" k1 '{"t":1,"n":2}'
+is "after a restart it is still known" "$(status) $(json '$.code')" "422 idempotency_key_reused"
+send "$A" k1 '{"t":1,"n":1}'
+is "and so is the body that came by it" "$(status)" 202
+settle
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
 	WHERE last_seq <> loaded + duplicates + quarantined + rejected")" 0
 done_testing
