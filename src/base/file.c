@@ -22,6 +22,19 @@ file_sync_dir(const char *dir)
 	return rc == 0 ? ERR_OK : ERR_IO;
 }
 
+/* Closes the fd where it cannot be locked. */
+static enum err
+take(int fd)
+{
+	enum err e;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return ERR_OK;
+	e = errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+	close(fd);
+	return e;
+}
+
 enum err
 file_lock(const char *path, enum file_lock_mode mode, int *out)
 {
@@ -35,13 +48,13 @@ file_lock(const char *path, enum file_lock_mode mode, int *out)
 	enum err e;
 
 	*out = -1;
+	if (fd < 0 && errno == EROFS && mode != FILE_LOCK_NEW)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? ERR_DOWN : errno == ENOSPC ? ERR_FULL : ERR_IO;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		e = errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
-		close(fd);
+	e = take(fd);
+	if (e != ERR_OK)
 		return e;
-	}
 	/* somebody may have locked it since it was opened, removed it, and let go */
 	if (fstat(fd, &st) != 0 || st.st_nlink == 0) {
 		close(fd);
@@ -49,6 +62,21 @@ file_lock(const char *path, enum file_lock_mode mode, int *out)
 	}
 	*out = fd;
 	return ERR_OK;
+}
+
+enum err
+file_lock_dir(const char *dir, int *out)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err e;
+
+	*out = -1;
+	if (fd < 0)
+		return errno == ENOENT ? ERR_DOWN : ERR_IO;
+	e = take(fd);
+	if (e == ERR_OK)
+		*out = fd;
+	return e;
 }
 
 enum err

@@ -17,10 +17,13 @@ enum err file_sync_dir(const char *dir) MUST_CHECK;
  * Opens the file and takes flock(LOCK_EX | LOCK_NB) on it; the lock lasts until the
  * fd is closed. EXISTING: ERR_DOWN when it is not there; MAKE: it is made when it is
  * missing; NEW: it must not exist yet. ERR_BUSY: somebody holds it, or removed the new
- * file before it was locked.
+ * file before it was locked. On a read-only volume a file that is there can be locked.
  */
 enum file_lock_mode { FILE_LOCK_EXISTING, FILE_LOCK_MAKE, FILE_LOCK_NEW };
 enum err file_lock(const char *path, enum file_lock_mode, int *fd) MUST_CHECK;
+/* The same for a directory, which needs no room and no right to write. Network file
+ * systems have no such lock (ERR_IO). */
+enum err file_lock_dir(const char *dir, int *fd) MUST_CHECK;
 
 /* Reads at most n-1 bytes and ends them with NUL; without a trailing newline.
  * ERR_DOWN: not there. */

@@ -93,6 +93,14 @@ is_ready(const struct master *m, const struct child *c)
 	    m->a->stats->slots[c - m->children].phase == PHASE_READY;
 }
 
+static bool
+is_storing(const struct master *m, const struct child *c)
+{
+	const struct stat_slot *s = &m->a->stats->slots[c - m->children];
+
+	return is_ready(m, c) && __atomic_load_n(&s->v[STAT_collect_ready], __ATOMIC_RELAXED) > 0;
+}
+
 /* What the child must not share with its siblings; what fork copied and it does
  * not need goes at exec or exit. */
 static void NORETURN
@@ -338,13 +346,25 @@ read_signals(struct master *m, int64_t now)
 		reaped(m, pid, status, now);
 }
 
+/* Who has no place in the journal answers 503, and does so until there is one. */
+static void
+tell_ready(const struct master *m)
+{
+	unsigned storing = count(m, is_storing);
+
+	if (storing >= m->want)
+		log_info("ready", "workers=%u", m->want);
+	else
+		log_warning("started", "workers=%u storing=%u others=\"answer 503 until they can\"", m->want, storing);
+}
+
 static void
 tell_systemd(struct master *m, int64_t now)
 {
 	if (!m->announced && count(m, is_ready) >= m->want) {
 		m->announced = true;
 		notify("READY=1");
-		log_info("ready", "workers=%u", m->want);
+		tell_ready(m);
 	}
 	if (m->watchdog_ms && now >= m->watchdog_at_ms) {
 		m->watchdog_at_ms = now + m->watchdog_ms;

@@ -15,6 +15,16 @@
 
 #define HINDERED	3	/* turns in a row; less may be a hiccup */
 
+/* It cannot be removed or set aside, and why. */
+static void
+stays(struct tracker *t, const struct seg *s, const char *event)
+{
+	char text[UUID_TEXT];
+
+	snprintf(t->immovable, sizeof t->immovable, "%s", strerror(errno));
+	log_limited(LOG_WARNING, event, "segment=%s stays: %s", uuid_text(s->d.uuid, text), t->immovable);
+}
+
 /* A claimed segment that was not complete when its writer went: nothing in it was
  * acknowledged. Listed anew, for it may have been completed since. */
 static void
@@ -28,7 +38,7 @@ remove_unborn(struct tracker *t, struct seg *s)
 	for (i = 0; i < n; i++)
 		if (memcmp(&found[i].uuid, &s->d.uuid, sizeof s->d.uuid) == 0 && !found[i].born &&
 		    dir_remove(t->dir, s->d.uuid) != ERR_OK)
-			log_limited(LOG_WARNING, "flush.remove", "an unfinished segment cannot be removed");
+			stays(t, s, "flush.remove");
 	free(found);
 }
 
@@ -93,11 +103,11 @@ set_aside(struct tracker *t, struct seg *s)
 		return;
 	segment_close(&s->reader);
 	e = dir_set_aside(t->dir, s->d.uuid);
+	if (e != ERR_OK)
+		stays(t, s, "flush.aside");
 	close(lock);
-	if (e != ERR_OK) {
-		log_limited(LOG_WARNING, "flush.aside", "%s: %s", uuid_text(s->d.uuid, text), err_name(e));
+	if (e != ERR_OK)
 		return;
-	}
 	stat_add(t->stat, STAT_flush_segments_set_aside_total, 1);
 	log_error("flush.aside", "segment=%s is damaged and was moved to %s/aside; its rows up to seq %lld "
 	    "are in PostgreSQL", uuid_text(s->d.uuid, text), t->dir, (long long)s->progress);
@@ -111,7 +121,7 @@ remove_files(struct tracker *t, struct seg *s, int64_t last)
 
 	uuid_text(s->d.uuid, text);
 	if (dir_remove(t->dir, s->d.uuid) != ERR_OK) {
-		log_limited(LOG_WARNING, "flush.remove", "segment=%s cannot be removed: %s", text, strerror(errno));
+		stays(t, s, "flush.remove");
 		return;
 	}
 	stat_add(t->stat, STAT_flush_segments_removed_total, 1);
@@ -225,11 +235,14 @@ complain(struct tracker *t)
 			snprintf(t->errmsg, sizeof t->errmsg, "segment %s is damaged and still being written: look "
 			    "at the disk, then type: systemctl restart forebay", text);
 	}
-	t->hindered = t->unreadable[0] ? t->hindered + 1 : 0;
-	if (t->hindered >= HINDERED && !t->errmsg[0])
+	t->hindered = t->unreadable[0] || t->immovable[0] ? t->hindered + 1 : 0;
+	if (t->hindered >= HINDERED && !t->errmsg[0] && t->unreadable[0])
 		snprintf(t->errmsg, sizeof t->errmsg, "the journal cannot be read: %s; look at the disk, the files' "
 		    "owner, and LimitNOFILE of forebay-flusher.service: it is tried again", t->unreadable);
-	t->unreadable[0] = '\0';
+	else if (t->hindered >= HINDERED && !t->errmsg[0])
+		snprintf(t->errmsg, sizeof t->errmsg, "segments that are in PostgreSQL or damaged cannot be removed: %s; "
+		    "look at the disk and at who owns %.200s: it is tried again, and loading goes on", t->immovable, t->dir);
+	t->unreadable[0] = t->immovable[0] = '\0';
 }
 
 void

@@ -39,23 +39,39 @@ die(int status, const char *what, const char *why)
 	return status;
 }
 
-/* The lock of the journal is held until the process ends. */
+/* Held until the process ends, both of them: the directory can be locked where no file
+ * can be made, and flusher.lock where directories cannot be, and by earlier versions. */
+static int
+lock_journal(const char *dir)
+{
+	char path[1024];
+	int fd = -1;
+	enum err whole = file_lock_dir(dir, &fd), file;
+
+	if (whole == ERR_DOWN)
+		return die(err_exit(whole), dir, "there is no such directory");
+	snprintf(path, sizeof path, "%s/flusher.lock", dir);
+	file = file_lock(path, FILE_LOCK_MAKE, &fd);
+	if (whole == ERR_BUSY || file == ERR_BUSY)
+		return die(err_exit(ERR_BUSY), path, "another flusher works on this journal");
+	if (whole != ERR_OK && file != ERR_OK)
+		return die(err_exit(file), path, strerror(errno));
+	return EX_OK;
+}
+
 static int
 set_up(const struct conf *c, char node[256], struct stat_file *stat)
 {
-	char path[1024];
-	int lock = -1;
 	enum err e;
+	int status;
 
 	if (*c->journal_node)
 		snprintf(node, 256, "%s", c->journal_node);
 	else if (gethostname(node, 256) != 0)
 		return die(EX_OSERR, "gethostname", strerror(errno));
-	snprintf(path, sizeof path, "%s/flusher.lock", c->journal_dir);
-	e = file_lock(path, FILE_LOCK_MAKE, &lock);
-	if (e != ERR_OK)
-		return die(err_exit(e), path, e == ERR_BUSY ? "another flusher works on this journal"
-		    : e == ERR_DOWN ? "there is no such directory" : strerror(errno));
+	status = lock_journal(c->journal_dir);
+	if (status != EX_OK)
+		return status;
 	e = stat_create(stat, c->run_dir, STAT_FLUSH_FILE, 1);
 	if (e != ERR_OK)
 		return die(err_exit(e), c->run_dir, "the counters cannot be made");

@@ -47,6 +47,7 @@ struct tracker {
 	bool closed;			/* told to stop: nothing of further segments is due */
 	struct stat_slot *stat;
 	char unreadable[256];		/* why something could not be read since the last house-keeping */
+	char immovable[128];		/* why something could not be removed since then */
 	unsigned hindered;		/* house-keepings in a row that found it so */
 	char errmsg[512];		/* what a person has to mend, "" when nothing */
 };

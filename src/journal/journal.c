@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,12 +219,15 @@ open_database(struct journal *j, const char *node)
 static enum err
 take_lock(struct journal *j)
 {
-	char path[SEGMENT_PATH];
+	char path[SEGMENT_PATH], what[128];
 	enum err e = segment_path(path, j->dir, j->segment, ".lock");
 
 	if (e == ERR_OK)
 		e = file_lock(path, FILE_LOCK_NEW, &j->lock_fd);
-	return e == ERR_OK ? ERR_OK : fail_plain(j, e, "lock file: cannot be made");
+	if (e == ERR_OK)
+		return ERR_OK;
+	snprintf(what, sizeof what, "lock file: cannot be made: %s", e == ERR_BUSY ? err_name(e) : strerror(errno));
+	return fail_plain(j, e, what);
 }
 
 /* The last step of birth: from here on the segment may hold what was acknowledged. */

@@ -240,8 +240,8 @@ pg_remember(struct pg *p)
 	snprintf(path, sizeof path, "%s/database", p->state_dir);
 	e = file_replace(path, uuid_text(p->database, id));
 	/* a journal that has filled its volume must be emptied first, and that takes
-	 * this very connection */
-	p->unremembered = e != ERR_OK && (errno == ENOSPC || errno == EDQUOT);
+	 * this very connection; what stands on a read-only one is to be saved */
+	p->unremembered = e != ERR_OK && (errno == ENOSPC || errno == EDQUOT || errno == EROFS);
 	return e == ERR_OK || p->unremembered ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
 }
 

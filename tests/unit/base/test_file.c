@@ -33,6 +33,21 @@ test_lock(void)
 	is_int(file_lock("/nonexistent/dir/file", FILE_LOCK_MAKE, &fd), ERR_DOWN, "no directory");
 }
 
+static void
+test_lock_dir(void)
+{
+	int fd, other;
+
+	is_int(file_lock_dir(dir, &fd), ERR_OK, "a directory is locked");
+	is_int(file_lock_dir(dir, &other), ERR_BUSY, "by one at a time");
+	close(fd);
+	is_int(file_lock_dir(dir, &fd), ERR_OK, "closing the fd gives it back");
+	close(fd);
+	is_int(file_lock_dir("/nonexistent/dir", &fd), ERR_DOWN, "no directory, no lock");
+	is_int(file_lock_dir("/dev/null", &fd), ERR_IO, "nor of what is none");
+	is_int(fd, -1, "and no fd then");
+}
+
 /* Another process locks whatever stands there and removes it. */
 static void NORETURN
 remove_for_ever(void)
@@ -129,6 +144,7 @@ main(void)
 	tmp_make(dir);
 	snprintf(path, sizeof path, "%s/file", dir);
 	test_lock();
+	test_lock_dir();
 	test_lock_race();
 	test_read();
 	test_read_at();
