@@ -49,7 +49,9 @@ behind_key(const struct decoder *d, enum attribute a)
 {
 	size_t at = d->member[a];
 
-	return at == NOWHERE ? (struct slice){ 0 } : (struct slice){ d->body.p + at, d->end - at };
+	if (at == NOWHERE)
+		return (struct slice){ 0 };
+	return (struct slice){ d->body.p + at, d->end - at };
 }
 
 static void

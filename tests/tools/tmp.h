@@ -36,12 +36,24 @@ tmp_remove(const char *dir)
 	nftw(dir, tmp_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline void
-tmp_write(const char *path, const char *text)
+static inline FILE *
+tmp_open(const char *path)
 {
 	FILE *f = fopen(path, "we");
 
-	if (!f || fputs(text, f) < 0 || fclose(f) != 0) {
+	if (!f) {
+		printf("Bail out! cannot open %s\n", path);
+		exit(1);
+	}
+	return f;
+}
+
+static inline void
+tmp_write(const char *path, const char *text)
+{
+	FILE *f = tmp_open(path);
+
+	if (fputs(text, f) < 0 || fclose(f) != 0) {
 		printf("Bail out! cannot write %s\n", path);
 		exit(1);
 	}

@@ -149,9 +149,11 @@ test_example(void)
 {
 	char line[1200], a[1100], b[1100];
 	struct conf *c, *def;
-	FILE *f = fopen(path, "we"), *from = tmpfile();
+	FILE *f = tmp_open(path), *from = tmpfile();
 	size_t i, n = 0, same = 0;
 
+	if (!ok(from != NULL, "a temporary file"))
+		exit(1);
 	conf_example(from);
 	rewind(from);
 	while (fgets(line, sizeof line, from)) {

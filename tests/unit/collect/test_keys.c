@@ -7,6 +7,7 @@
 #include "collect/param.h"
 #include "tools/rows.h"
 #include "tools/tap.h"
+#include "tools/tmp.h"
 
 static char dir[256], path[300], errmsg[256];
 static struct sha256 *sha;
@@ -14,10 +15,7 @@ static struct sha256 *sha;
 static void
 write_file(const char *text)
 {
-	FILE *f = fopen(path, "w");
-
-	fputs(text, f);
-	fclose(f);
+	tmp_write(path, text);
 }
 
 static void
@@ -56,7 +54,7 @@ static void
 test_ways(void)
 {
 	struct keys *k;
-	FILE *f = fopen(path, "w");
+	FILE *f = tmp_open(path);
 
 	fputs("# comment\n\n", f);
 	put_key(f, "secret-1", "web-1 web https://a.example,https://b.example");

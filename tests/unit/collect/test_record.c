@@ -120,6 +120,8 @@ main(void)
 		bytes[rand_r(&seed) % n] = (uint8_t)rand_r(&seed);
 		k = (size_t)rand_r(&seed) % (n + 1);
 		p = malloc(k ? k : 1);
+		if (!p)
+			exit(1);
 		memcpy(p, bytes, k);
 		wrong += record_scan(p, k) > RECORD_BAD;
 		free(p);
