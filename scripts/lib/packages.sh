@@ -30,6 +30,7 @@ PSQL_PACKAGES='postgresql-client command psql'
 
 CHECK_PACKAGES='
 cppcheck          command cppcheck
+haproxy           command haproxy
 mandoc            command mandoc
 patch             command patch
 shellcheck        command shellcheck

@@ -20,7 +20,8 @@ struct door {
 	struct store *store;
 	struct events *events;
 	struct keys *keys;		/* NULL: keys are off */
-	bool draining;
+	bool draining;			/* the drain mark stands */
+	bool stopping;
 };
 
 /* Keys that cannot be read leave those in force. At the start there are none, and
@@ -89,7 +90,7 @@ door_close(struct door **dp)
 static bool
 is_ready(const struct door *d)
 {
-	return store_ready(d->store) && !d->draining;
+	return store_ready(d->store) && !d->draining && !d->stopping;
 }
 
 static void
@@ -109,6 +110,13 @@ door_tick(struct door *d)
 		log_limited(LOG_ERROR, "keys.missing", "file=%s", d->conf->collect_keys);
 	check_drain(d);
 	store_tick(d->store);
+	stat_set(d->stat, STAT_collect_ready, is_ready(d));
+}
+
+void
+door_stop(struct door *d)
+{
+	d->stopping = true;
 	stat_set(d->stat, STAT_collect_ready, is_ready(d));
 }
 

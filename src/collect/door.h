@@ -24,6 +24,9 @@ void door_close(struct door **);
  */
 void door_serve(struct door *, const struct request *, struct reply *);
 
+/* The collector is told to stop: not ready from now on, and serves on. */
+void door_stop(struct door *);
+
 /* Ends the turn: true when every durable reply of the turn holds. */
 bool door_commit(struct door *);
 void door_unavailable(struct reply *);

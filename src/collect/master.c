@@ -106,7 +106,7 @@ is_storing(const struct master *m, const struct child *c)
 static void NORETURN
 child_main(struct master *m, unsigned slot, pid_t master)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, WORKER_LEAVE);
 	close(m->signals);
 	exit(m->a->work(m->a->conf, slot, m->a->listen_fd, m->a->peer, master));
 }
@@ -160,12 +160,18 @@ spawn_missing(struct master *m, int64_t now)
 }
 
 static void
+tell(struct master *m, struct child *c, int what, int64_t now)
+{
+	if (!c->kill_at_ms)
+		c->kill_at_ms = now + m->a->conf->collect_stop_timeout + 5000;
+	kill(c->pid, what);
+}
+
+static void
 retire(struct master *m, struct child *c, int64_t now)
 {
-	if (!c->pid || c->kill_at_ms)
-		return;
-	c->kill_at_ms = now + m->a->conf->collect_stop_timeout + 5000;
-	kill(c->pid, SIGTERM);
+	if (c->pid && !c->kill_at_ms)
+		tell(m, c, WORKER_LEAVE, now);
 }
 
 /* A new generation is whole: the old one may go. */
@@ -326,7 +332,8 @@ stop(struct master *m, int64_t now)
 	notify("STOPPING=1");
 	log_info("stop", "draining for at most %lld ms", (long long)m->a->conf->collect_stop_timeout);
 	for (i = 0; i < m->n_slots; i++)
-		retire(m, &m->children[i], now);
+		if (m->children[i].pid)	/* who is leaving already serves, too, and is asked /readyz */
+			tell(m, &m->children[i], WORKER_STOP, now);
 }
 
 static void

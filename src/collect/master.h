@@ -5,6 +5,7 @@
 #ifndef COLLECT_MASTER_H
 #define COLLECT_MASTER_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/conf.h"
@@ -20,6 +21,13 @@ struct master_args {
 	struct stat_file *stats;	/* slots for two generations of workers */
 	const struct handover *before;	/* workers of this process's former self; may be none */
 };
+
+/* What workers are told. The collector stops: /readyz says no from now on, and all is
+ * served as before for a part of collect.stop_timeout, so that a load balancer has time to see it; then as below. */
+#define WORKER_STOP	SIGTERM
+/* Others serve in its place, or its master is gone: accepts nothing more, serves the
+ * connections that it has until nginx has closed them or collect.stop_timeout is over. */
+#define WORKER_LEAVE	SIGINT
 
 /*
  * SIGTERM, SIGINT: drain and stop. SIGHUP: run the program anew (handover.h), which

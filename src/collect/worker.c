@@ -16,6 +16,7 @@
 #include "collect/door.h"
 #include "collect/fcgi.h"
 #include "collect/listen.h"
+#include "collect/master.h"
 #include "collect/reply.h"
 
 /* A turn ends with the events of one epoll_wait, or at these bounds. */
@@ -24,6 +25,13 @@
 #define CONNECTIONS_MAX	4096
 #define SPARE_FILES	32		/* left for a new segment, keys and /metrics */
 #define TICK_MS		1000
+#define DRAIN_PERCENT	40		/* of stop_timeout; nginx's idle connections need the rest */
+
+enum stage {
+	SERVING,
+	DRAINING,	/* told to stop: /readyz says no, and everything is served as ever */
+	LEAVING,	/* accepts no connection; serves those it has until nginx closes them */
+};
 
 struct conn {
 	struct fcgi *fcgi;
@@ -41,7 +49,8 @@ struct worker {
 	struct conn *conns;
 	unsigned n_conns, most;		/* most: as many as there may be */
 	bool accepting;			/* the listening socket is watched */
-	int64_t stop_at;		/* when to leave at the latest; 0: not stopping */
+	enum stage stage;
+	int64_t leave_at, stop_at;	/* when DRAINING, and when all ends at the latest */
 	struct conn *turn, **turn_tail;
 	unsigned turn_requests;
 	size_t turn_bytes;
@@ -235,13 +244,19 @@ ready(struct worker *w, struct conn *c, uint32_t events)
 }
 
 static void
-begin_stop(struct worker *w)
+begin_end(struct worker *w, enum stage stage)
 {
-	if (w->stop_at)
-		return;
-	w->stop_at = clock_mono_ms() + w->args->conf->collect_stop_timeout;
-	w->args->slot->phase = PHASE_STOPPING;
-	watch(w, false);
+	int64_t now = clock_mono_ms(), most = w->args->conf->collect_stop_timeout;
+
+	if (w->stage == SERVING) {
+		w->stop_at = now + most;
+		w->leave_at = now + most * DRAIN_PERCENT / 100;
+		w->args->slot->phase = PHASE_STOPPING;
+	}
+	if (stage > w->stage)
+		w->stage = stage;
+	if (w->stage == LEAVING)
+		watch(w, false);
 }
 
 static void
@@ -249,9 +264,14 @@ read_signals(struct worker *w)
 {
 	struct signalfd_siginfo si;
 
-	while (read(w->signals, &si, sizeof si) == sizeof si)
-		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
-			begin_stop(w);
+	while (read(w->signals, &si, sizeof si) == sizeof si) {
+		if (si.ssi_signo == WORKER_STOP) {
+			door_stop(w->door);
+			begin_end(w, DRAINING);
+		} else if (si.ssi_signo == WORKER_LEAVE) {
+			begin_end(w, LEAVING);
+		}
+	}
 }
 
 /* Requests that began to arrive and never ended. */
@@ -284,10 +304,12 @@ tick(struct worker *w, int64_t now)
 	drop_stalled(w, now);
 	door_tick(w->door);
 	bound_connections(w);
-	if (!w->stop_at && w->n_conns < w->most)
+	if (w->stage == DRAINING && now >= w->leave_at)
+		begin_end(w, LEAVING);
+	if (w->stage != LEAVING && w->n_conns < w->most)
 		watch(w, true);
 	if (getppid() != w->args->master)	/* gone without a word */
-		begin_stop(w);
+		begin_end(w, LEAVING);
 }
 
 static void
@@ -300,7 +322,7 @@ loop(struct worker *w)
 	for (;;) {
 		now = clock_mono_ms();
 		w->args->slot->heartbeat_ms = now;
-		if (w->stop_at && (w->n_conns == 0 || now >= w->stop_at))
+		if (w->stage != SERVING && (w->n_conns == 0 || now >= w->stop_at))
 			return;
 		if (now >= next_tick) {
 			tick(w, now);

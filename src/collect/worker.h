@@ -18,9 +18,9 @@ struct worker_args {
 	pid_t master;			/* a worker without it stops */
 };
 
-/* Runs in a freshly forked process with all signals but SIGABRT blocked. SIGTERM: stop
- * accepting, serve open connections until nginx has closed them or
- * collect.stop_timeout is over. Returns the exit status. */
+/* Runs in a freshly forked process with all signals but SIGABRT blocked, until
+ * it is told to stop or to leave (master.h) and has no connection any more. Returns the
+ * exit status. */
 int worker_run(const struct worker_args *);
 
 #endif

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 world
 database
-supervise collect "$TOOLS/activate" "$W/run/forebay.sock" "$BIN/forebayd" -c "$W/forebay.conf"
+supervise collect "$TOOLS/activate" "$W/run/forebay.sock" "$BIN/forebayd" -c "$W/forebay.conf" -o collect.stop_timeout=8s
 collector_ready || bail "forebayd does not get ready"
 nginx 'keepalive_timeout 500ms;' 'keepalive_time 1s;'
 flusher
