@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/stat.h"
@@ -59,9 +60,9 @@ open_signals(void)
 static unsigned
 workers_wanted(const struct conf *c)
 {
-	long n = c->collect_workers ? (long)c->collect_workers : sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = c->collect_workers ? (unsigned)c->collect_workers : cpus_usable();
 
-	return n < 1 ? 1 : n > MAX_WORKERS / 2 ? MAX_WORKERS / 2 : (unsigned)n;
+	return n > MAX_WORKERS / 2 ? MAX_WORKERS / 2 : n;
 }
 
 static bool

@@ -48,4 +48,13 @@ ok "forebay check-config --example reads none" as "$BIN/forebay" -c "$W/none.con
 ok "forebay db migrate --conninfo reads none" as "$BIN/forebay" -c "$W/none.conf" db migrate --dry-run \
 	--conninfo "host=$W/run user=forebay dbname=forebay"
 refused "no file and no --conninfo" forebay "none.conf" -c "$W/none.conf" db migrate
+
+# workers = 0: as many as CPUs may be used, not as there are
+if command -v taskset >/dev/null; then
+	spawn collect taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$BIN/forebayd" -c "$W/forebay.conf" -o collect.workers=0
+	ok "bound to one CPU the collector has one worker" wait_until 30 grep -q 'ready workers=1$' "$W/log/collect.log"
+	stop collect
+else
+	skip "workers by affinity: no taskset"
+fi
 done_testing
