@@ -22,6 +22,7 @@
 #define MEMORY	"it is memory, and gone after a restart"
 #define SHARED	"a server or other machines have a part in when data is safe, and who holds a lock"
 #define PROGRAM	"a program decides what fsync does there"
+#define COPIES	"it copies on write, so that a full volume ends programs that write to a mapped page"
 
 /* f_type of statfs(2), from linux/magic.h, else from the file system's own source. */
 static const struct kind { unsigned long type; const char *name, *why; } refused[] = {
@@ -36,6 +37,8 @@ static const struct kind { unsigned long type; const char *name, *why; } refused
 	{ 0x7461636F, "OCFS2", SHARED },	{ 0x786F4256, "vboxsf", SHARED },
 	{ 0xBACBACBC, "vmhgfs", SHARED },
 	{ 0x65735546, "FUSE", PROGRAM },	/* virtiofs, too */
+	{ 0x9123683E, "btrfs", COPIES },	{ 0xCA451A4E, "bcachefs", COPIES },
+	{ 0x3434, "nilfs2", COPIES },		/* decisions/0009 */
 };
 
 /* Options under which fsync returns before the disk has what it was given. */

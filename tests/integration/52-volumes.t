@@ -61,9 +61,15 @@ judge "ext4 nobarrier" 78 'is on ext4: it is mounted nobarrier' "$(disk 32M 'mkf
 judge "small blocks" 78 'is on ext4: it has blocks of 1024 bytes' "$(disk 32M 'mkfs.ext4 -q -b 1024')"
 judge "a disk image in memory" 78 'v.img is on tmpfs: it is memory' \
 	"mkdir t; mount -t tmpfs t t; cd t; $(disk 32M 'mkfs.ext4 -q -b 4096'); cd ..; mkdir journal; mount --bind t/journal journal"
-if command -v mkfs.xfs >/dev/null; then
-	judge "XFS" 0 '^$' "$(disk 320M 'mkfs.xfs -q')"
-else
-	skip "XFS: no mkfs.xfs"
-fi
+for fs in xfs btrfs; do
+	command -v mkfs.$fs >/dev/null || { skip "$fs: no mkfs.$fs"; continue; }
+	case $fs in
+	xfs)	judge "XFS" 0 '^$' "$(disk 320M 'mkfs.xfs -q')" ;;
+	btrfs)	judge "btrfs" 78 'is on btrfs: it copies on write' "$(disk 128M 'mkfs.btrfs -q')"
+		judge "an overlay on btrfs" 78 'u is on btrfs: it copies on write' \
+			"$(disk 128M 'mkfs.btrfs -q' | sed 's/journal/b/g')
+			mkdir b/u b/w l journal
+			mount -t overlay -o lowerdir=l,upperdir=\$1/b/u,workdir=\$1/b/w o journal" ;;
+	esac
+done
 done_testing
