@@ -29,6 +29,14 @@ CREATE TEMP TABLE line (number serial, line text);
 SELECT count(*) FROM line JOIN forebay.event e ON e.payload = line::jsonb AND e.seq = number;
 END
 )" "$N"
+# by the quickstart's own look, whatever the versions of psql and of the server
+as mkdir -p "$W/seen/src/conf/examples" && as cp "$W/lines" "$W/seen/src/conf/examples/events.ndjson"
+ok "the quickstart finds each of them" env DATA="$W/seen" PSQL="$PG/psql" DSN="host=$W/run user=forebay dbname=forebay" \
+	bash -c '. "$1/scripts/lib/show.sh"
+		as() { "$@"; }
+		daemon_said() { :; }
+		db() { "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$DSN" "$@"; }
+		samples_arrived' quickstart "$top_srcdir"
 is "the receipt names their rows" "$(sql "SELECT segment || ':' || min(seq) || '-' || max(seq)
 	FROM forebay.event GROUP BY segment")" "$receipt"
 is "attributes have columns" "$(rows "id = payload->>'id' AND type = payload->>'type'
@@ -92,8 +100,12 @@ is "a number's digits are an id, another type is none" "$(sql "SELECT id || '|' 
 	"12345678901234567890|---"
 like "without an id there is a UUIDv7" "$(sql "SELECT id FROM forebay.event WHERE payload->>'form' = 'object'")" \
 	'^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-'
-is "everything can be dumped again" "$(as "$PG/pg_dump" -h "$W/run" -U forebay forebay |
-	grep -c '"form": "large"')" 3000
+if pg_clients_fit; then
+	is "everything can be dumped again" "$(as "$PG/pg_dump" -h "$W/run" -U forebay forebay |
+		grep -c '"form": "large"')" 3000
+else
+	skip "everything can be dumped again: this pg_dump is older than the server"
+fi
 
 ok "the flusher ends on SIGTERM" stop flush TERM 20
 ok "with everything flushed" drained

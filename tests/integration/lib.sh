@@ -196,7 +196,7 @@ pg_bin() {
 	return 1
 }
 
-# What speaks for the whole of a server of a later version, pg_dump for one, cannot.
+# pg_dump and its like refuse a server of a later version than their own.
 pg_clients_fit() {
 	local ours theirs
 	ours=$("$PG/psql" --version | tr -dc '0-9.')
