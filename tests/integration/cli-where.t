@@ -33,7 +33,7 @@ is "duplicate" "$(states "$again")" duplicate
 like "of what" "$(where "$again")" "duplicate .* of ${one%-*},"
 is "by id both" "$(states w-1 | tr ' ' '\n' | sort | tr '\n' ' ')" "duplicate loaded "
 is "quarantined" "$(states "$bad:1-2")" "quarantined loaded"
-like "why" "$(where "$bad:1")" 'refused 22P05: .*Unicode'
+like "why" "$(where "$bad:1")" 'refused 22P05: untranslatable_character'
 is "JSON" "$(where --json "$one" | sed 's/,"received_at":"[^"]*"//')" \
 	"{\"segment\":\"${one%%:*}\",\"first\":1,\"last\":1,\"state\":\"loaded\"}"
 
