@@ -2,8 +2,10 @@
 #include <string.h>
 #include <sysexits.h>
 #include <pwd.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/keyfile.h"
 #include "cli/cmd.h"
 
 static void
@@ -55,9 +57,26 @@ check_peer(const struct conf *conf)
 	return EX_CONFIG;
 }
 
+/* A file that is not there yet, or is not for this user, is no fault of the settings. */
+static int
+check_keys(const struct conf *conf)
+{
+	struct keyfile keys;
+	char errmsg[256];
+
+	if (conf->collect_keys[0] == '\0' || access(conf->collect_keys, R_OK) != 0)
+		return EX_OK;
+	if (keyfile_read(&keys, conf->collect_keys, errmsg) != ERR_OK) {
+		fprintf(stderr, "collect.keys: %s\n", errmsg);
+		return EX_CONFIG;
+	}
+	keyfile_free(&keys);
+	return EX_OK;
+}
+
 static const char usage[] =
     "usage: forebay check-config [--show | --example] [--json]\n"
-    "Says whether the settings are good.\n"
+    "Says whether the settings, and the file of write keys, are good.\n"
     "  --show     those in force, with defaults\n"
     "  --json     the same as one JSON object\n"
     "  --example  a file with every setting and its text\n"
@@ -84,6 +103,8 @@ cmd_check_config(const struct conf_args *args, int argc, char **argv)
 	}
 	conf = cmd_conf(args);
 	status = check_peer(conf);
+	if (status == EX_OK)
+		status = check_keys(conf);
 	if (status != EX_OK)
 		return status;
 	if (json)

@@ -1,18 +1,16 @@
 /*
- * forebay key new SOURCE: makes a write key, prints it once, appends its digest.
+ * forebay key new SOURCE: makes a write key, prints it once, adds its digest.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/keyfile.h"
 #include "base/sha256.h"
 #include "cli/cmd.h"
 
@@ -57,68 +55,24 @@ digest_hex(const char *key, char out[2 * SHA256_BYTES + 1])
 	return good;
 }
 
-/* A new file's group is its directory's: made by root, it is still for forebayd. */
-static int
-create(const char *path)
-{
-	char dir[1024];
-	struct stat st;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
-
-	if (fd < 0 || geteuid() != 0)
-		return fd;
-	snprintf(dir, sizeof dir, "%s", path);
-	if (stat(dirname(dir), &st) == 0 && fchown(fd, (uid_t)-1, st.st_gid) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* Did somebody's editor leave the last line without an end? */
-static bool
-ends_in_line(int fd)
-{
-	char last = '\n';
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && (st.st_size == 0 ||
-	    (pread(fd, &last, 1, st.st_size - 1) == 1 && last == '\n'));
-}
-
-/* One write(2) to the end of the file: two commands at once make two whole lines.
- * line begins with a line end, for the case that the file does not end in one. */
-static bool
-append(const char *path, const char *line)
-{
-	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-	bool good;
-	size_t n;
-
-	if (fd < 0 && errno == ENOENT)
-		fd = create(path);
-	if (fd < 0)
-		return false;
-	line += ends_in_line(fd);
-	n = strlen(line);
-	good = write(fd, line, n) == (ssize_t)n && fsync(fd) == 0;
-	return close(fd) == 0 && good;
-}
-
-/* What forebayd takes (collect/keys.h), and JSON without escapes. */
+/* What forebayd takes (base/keyfile.h), and JSON without escapes. */
 static bool
 is_word(const char *s)
 {
-	return *s && strlen(s) <= 128 && !strpbrk(s, " \t\r\n#\"\\") && utf8_all(s);
+	return *s && strlen(s) <= KEY_NAME_MAX && !strpbrk(s, " \t\r\n#\"\\") && utf8_all(s);
 }
 
 static const char usage[] =
     "usage: forebay key new [--json] [--name NAME] [--origins ORIGIN,...] SOURCE\n"
     "Makes a write key for a source, prints it once, and adds its digest to the file that\n"
     "collect.keys names.\n"
-    "  --name NAME          what events that come by it have as key; default: SOURCE and the day\n"
+    "  --name NAME          what events that come by it have as key; several keys of one source\n"
+    "                       may have one, as while one is replaced; default: SOURCE and the day,\n"
+    "                       and a number from the second of a day on\n"
     "  --origins ORIGIN,... the only pages from which a browser may send by it\n"
     "  --json               one JSON object: key, name, source\n"
-    "exit status: 0; 64 usage; 73 the file cannot be made; 77 no right to write it; 78 keys are off\n";
+    "exit status: 0; 64 usage, or another source has the name; 73 the file cannot be made; 77 no\n"
+    "right to write it; 78 keys are off, or the file as it stands is bad\n";
 
 struct wish { const char *source, *name, *origins; };
 
@@ -127,6 +81,64 @@ is_good(const struct wish *w)
 {
 	return is_word(w->source) && (!w->name || is_word(w->name)) &&
 	    (!w->origins || (strlen(w->origins) < 1024 && !strpbrk(w->origins, " \t\r\n#")));
+}
+
+/* SOURCE and the day, with a number if that is taken; or what was asked for. */
+static int
+choose_name(const struct wish *w, const struct keyfile *have, char name[256])
+{
+	const struct key *same;
+	char day[CLOCK_TEXT];
+	unsigned n;
+
+	clock_day_text(clock_day(clock_us()), day);
+	snprintf(name, 256, "%s-%s", w->source, day);
+	for (n = 2; !w->name && keyfile_named(have, name); n++)
+		snprintf(name, 256, "%s-%s-%u", w->source, day, n);
+	if (w->name)
+		snprintf(name, 256, "%s", w->name);
+	if (!is_word(name)) {
+		fprintf(stderr, "the key's name would be %s: too long; give it another with --name\n", name);
+		return EX_USAGE;
+	}
+	same = keyfile_named(have, name);
+	if (same && strcmp(same->source, w->source) != 0) {
+		fprintf(stderr, "the name %s is that of a key of %s, and a name belongs to one source;\n"
+		    "give this key another with --name\n", name, same->source);
+		return EX_USAGE;
+	}
+	return EX_OK;
+}
+
+static int
+say_why(const char *path)
+{
+	int why = errno;
+
+	fprintf(stderr, "%s: %s\n", path, strerror(why));
+	return why == EACCES || why == EPERM ? EX_NOPERM : EX_CANTCREAT;
+}
+
+/* Under the file's lock: nobody takes the name, or the file, between our reading and writing. */
+static int
+add_key(const char *path, const struct wish *w, const char *digest, char name[256])
+{
+	struct keyfile have;
+	char errmsg[256], line[2048];
+	enum err e = keyfile_read(&have, path, errmsg);
+	int status;
+
+	if (e != ERR_OK && e != ERR_DOWN) {
+		fprintf(stderr, "%s\n", errmsg);
+		return e == ERR_IO ? EX_NOPERM : EX_CONFIG;
+	}
+	status = choose_name(w, &have, name);
+	keyfile_free(&have);
+	if (status != EX_OK)
+		return status;
+	snprintf(line, sizeof line, "%s %s %s%s%s", digest, name, w->source,
+	    w->origins ? " " : "", w->origins ? w->origins : "");
+	return keyfile_add(path, line) == ERR_OK ? EX_OK : say_why(path);
 }
 
 int
@@ -140,7 +152,8 @@ cmd_key(const struct conf_args *args, int argc, char **argv)
 	};
 	int status = cmd_options(&argc, &argv, options, usage);
 	const struct conf *conf;
-	char key[64], digest[2 * SHA256_BYTES + 1], name[256], day[CLOCK_TEXT], line[2048];
+	char key[64], digest[2 * SHA256_BYTES + 1], name[256];
+	int lock;
 
 	if (status >= 0)
 		return status;
@@ -155,25 +168,17 @@ cmd_key(const struct conf_args *args, int argc, char **argv)
 	}
 	if (!make_key(key) || !digest_hex(key, digest))
 		return EX_OSERR;
-	snprintf(name, sizeof name, "%s-%s", w.source,
-	    clock_day_text(clock_day(clock_us()), day));
-	if (w.name)
-		snprintf(name, sizeof name, "%s", w.name);
-	if (!is_word(name)) {
-		fprintf(stderr, "the key's name would be %s: too long; give it another with --name\n", name);
-		return EX_USAGE;
-	}
-	snprintf(line, sizeof line, "\n%s %s %s%s%s\n", digest, name, w.source,
-	    w.origins ? " " : "", w.origins ? w.origins : "");
-	if (!append(conf->collect_keys, line)) {
-		fprintf(stderr, "%s: %s\n", conf->collect_keys, strerror(errno));
-		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
-	}
+	if (keyfile_lock(conf->collect_keys, &lock) != ERR_OK)
+		return say_why(conf->collect_keys);
+	status = add_key(conf->collect_keys, &w, digest, name);
+	close(lock);
+	if (status != EX_OK)
+		return status;
 	if (json)
 		printf("{\"key\":\"%s\",\"name\":\"%s\",\"source\":\"%s\"}\n", key, name, w.source);
 	else
 		printf("%s\n", key);
-	fprintf(stderr, "the key is shown this once; %s holds its digest, in force within a second\n",
+	fprintf(stderr, "the key is shown this once; %s holds its digest, and it is in force\n",
 	    conf->collect_keys);
 	return EX_OK;
 }

@@ -24,28 +24,28 @@ struct door {
 	bool stopping;
 };
 
-/* Keys that cannot be read leave those in force. At the start there are none, and
- * a worker that would let anybody in does not start. */
+/* A worker that has none would let nobody in, and does not start. */
 static enum err
-load_keys(struct door *d)
+open_keys(struct door *d)
 {
-	struct keys *fresh;
 	char errmsg[256];
 	enum err e;
 
-	if (d->conf->collect_keys[0] == '\0' || (d->keys && !keys_stale(d->keys)))
+	if (d->conf->collect_keys[0] == '\0')
 		return ERR_OK;
-	e = keys_load(&fresh, d->conf->collect_keys, errmsg);
-	if (e != ERR_OK) {
-		log_limited(LOG_ERROR, "keys.refused", "cause=\"%s\"%s", errmsg,
-		    d->keys ? " keeping=\"the keys in force\"" : "");
-		return d->keys ? ERR_OK : e;
-	}
-	if (d->keys)
-		log_info("keys.read", "file=%s", d->conf->collect_keys);
-	keys_free(&d->keys);
-	d->keys = fresh;
-	return ERR_OK;
+	e = keys_open(&d->keys, d->conf->collect_keys, errmsg);
+	if (e != ERR_OK)
+		log_limited(LOG_ERROR, "keys.refused", "cause=\"%s\"", errmsg);
+	return e;
+}
+
+static void
+check_keys(struct door *d)
+{
+	if (!d->keys)
+		return;
+	keys_refresh(d->keys);
+	stat_set(d->stat, STAT_collect_keys_refused, keys_refused(d->keys));
 }
 
 enum err
@@ -60,7 +60,7 @@ door_open(struct door **out, const struct conf *conf, struct stat_slot *stat)
 	d->conf = conf;
 	d->stat = stat;
 	uuid_source_init(&d->ids);
-	e = load_keys(d);
+	e = open_keys(d);
 	if (e == ERR_OK)
 		e = events_new(&d->events, conf, stat, &d->ids);
 	if (e == ERR_OK)
@@ -81,8 +81,9 @@ door_close(struct door **dp)
 		return;
 	store_close(&d->store);
 	events_free(&d->events);
-	keys_free(&d->keys);
+	keys_close(&d->keys);
 	stat_set(d->stat, STAT_collect_ready, 0);
+	stat_set(d->stat, STAT_collect_keys_refused, 0);
 	free(d);
 	*dp = NULL;
 }
@@ -105,9 +106,7 @@ check_drain(struct door *d)
 void
 door_tick(struct door *d)
 {
-	/* keys in force stay when new ones cannot be read, so no error comes of it */
-	if (load_keys(d) != ERR_OK)
-		log_limited(LOG_ERROR, "keys.missing", "file=%s", d->conf->collect_keys);
+	check_keys(d);
 	check_drain(d);
 	store_tick(d->store);
 	stat_set(d->stat, STAT_collect_ready, is_ready(d));

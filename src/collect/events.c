@@ -99,7 +99,7 @@ key_name(const struct post *p)
 }
 
 static enum refusal
-authorize(struct post *p, const struct keys *keys)
+authorize(struct post *p, struct keys *keys)
 {
 	const struct credentials c = {
 		.authorization = p->q->authorization, .x_api_key = p->q->x_api_key,
@@ -194,7 +194,7 @@ remember_name(struct post *p)
 
 /* Everything that can be said of a request before anything is stored. */
 static enum refusal
-prepare(struct post *p, const struct keys *keys)
+prepare(struct post *p, struct keys *keys)
 {
 	struct slice idem = p->q->idempotency_key;
 	enum refusal why = authorize(p, keys);
@@ -307,7 +307,7 @@ store(struct post *p, struct reply *reply)
 }
 
 void
-events_post(struct events *ev, struct store *st, const struct keys *keys, const struct request *q,
+events_post(struct events *ev, struct store *st, struct keys *keys, const struct request *q,
 	    struct reply *reply)
 {
 	struct post p = {

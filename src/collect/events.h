@@ -18,7 +18,7 @@ enum err events_new(struct events **, const struct conf *, struct stat_slot *,
 void events_free(struct events **);
 
 /* keys NULL: keys are off. */
-void events_post(struct events *, struct store *, const struct keys *, const struct request *,
+void events_post(struct events *, struct store *, struct keys *, const struct request *,
 		 struct reply *);
 
 #endif

@@ -1,134 +1,52 @@
 #include "collect/keys.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "collect/param.h"
 
 #define KEY_MAX		256	/* bytes of a key as shown */
-#define NAME_MAX_BYTES	128
-#define LINE		2048
-#define KEYS_MAX	100000
 
-struct keys {
-	struct key *key;	/* sorted by digest */
-	size_t n, room;
-	char path[1024];
+/* Which file was read; all zero: none. */
+struct mark {
 	struct timespec changed;
 	ino_t inode;
 	off_t size;		/* for two changes within one tick of the file system's clock */
 };
 
-static int
-by_digest(const void *a, const void *b)
+struct keys {
+	struct keyfile file;	/* in force */
+	char path[1024];
+	struct mark seen;	/* the file that was looked at last, refused or not */
+	bool refused;
+};
+
+static struct mark
+look(const char *path)
 {
-	return memcmp(((const struct key *)a)->digest, ((const struct key *)b)->digest, SHA256_BYTES);
-}
-
-static bool
-parse_hex(const char *s, uint8_t *out, size_t n)
-{
-	unsigned v;
-	size_t i;
-
-	for (i = 0; i < n; i++, s += 2) {
-		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) ||
-		    sscanf(s, "%2x", &v) != 1)
-			return false;
-		out[i] = (uint8_t)v;
-	}
-	return *s == '\0';
-}
-
-static enum err
-add(struct keys *k, const struct key *key)
-{
-	struct key *more;
-
-	if (k->n == k->room) {
-		k->room = k->room ? 2 * k->room : 16;
-		more = realloc(k->key, k->room * sizeof *more);
-		if (!more)
-			return ERR_NOMEM;
-		k->key = more;
-	}
-	k->key[k->n++] = *key;
-	return ERR_OK;
-}
-
-/* It becomes text in PostgreSQL, with every event that came by this key. */
-static bool
-is_name(const char *s)
-{
-	return strlen(s) <= NAME_MAX_BYTES && utf8_all(s);
-}
-
-static enum err
-parse_line(struct keys *k, char *line)
-{
-	char *save = NULL, *digest, *name, *source, *origins;
-	struct key key = { .name = NULL };
-	enum err e;
-
-	line[strcspn(line, "#\r\n")] = '\0';
-	digest = strtok_r(line, " \t", &save);
-	if (!digest)
-		return ERR_OK;
-	name = strtok_r(NULL, " \t", &save);
-	source = strtok_r(NULL, " \t", &save);
-	origins = strtok_r(NULL, " \t", &save);
-	if (!source || strtok_r(NULL, " \t", &save) || !is_name(name) || !is_name(source) ||
-	    strlen(digest) != 2 * SHA256_BYTES ||
-	    !parse_hex(digest, key.digest, SHA256_BYTES) || k->n == KEYS_MAX)
-		return ERR_INVALID;
-	key.name = strdup(name);
-	key.source = strdup(source);
-	key.origins = origins ? strdup(origins) : NULL;
-	e = key.name && key.source && (!origins || key.origins) ? add(k, &key) : ERR_NOMEM;
-	if (e != ERR_OK) {
-		free(key.name);
-		free(key.source);
-		free(key.origins);
-	}
-	return e;
-}
-
-static enum err
-read_file(struct keys *k, FILE *f, char errmsg[256])
-{
-	char line[LINE];
 	struct stat st;
-	enum err e = ERR_OK;
-	int n;
 
-	if (fstat(fileno(f), &st) != 0)
-		return ERR_IO;
-	k->changed = st.st_mtim;
-	k->inode = st.st_ino;
-	k->size = st.st_size;
-	for (n = 1; e == ERR_OK && fgets(line, sizeof line, f); n++) {
-		e = strlen(line) < sizeof line - 1 ? parse_line(k, line) : ERR_INVALID;
-		if (e == ERR_INVALID)
-			snprintf(errmsg, 256, "%.140s:%d: expected DIGEST NAME SOURCE [ORIGINS], NAME and SOURCE "
-			    "in UTF-8, of at most %d bytes", k->path, n, NAME_MAX_BYTES);
-	}
-	if (e == ERR_OK && ferror(f)) {
-		snprintf(errmsg, 256, "%.200s: %s", k->path, strerror(errno));
-		e = ERR_IO;
-	}
-	return e;
+	if (stat(path, &st) != 0)
+		return (struct mark){ .inode = 0 };
+	return (struct mark){ st.st_mtim, st.st_ino, st.st_size };
+}
+
+static bool
+same(const struct mark *a, const struct mark *b)
+{
+	return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+	    a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 enum err
-keys_load(struct keys **out, const char *path, char errmsg[256])
+keys_open(struct keys **out, const char *path, char errmsg[256])
 {
 	struct keys *k = calloc(1, sizeof *k);
-	FILE *f;
 	enum err e;
 
 	*out = NULL;
@@ -136,48 +54,56 @@ keys_load(struct keys **out, const char *path, char errmsg[256])
 	if (!k)
 		return ERR_NOMEM;
 	snprintf(k->path, sizeof k->path, "%s", path);
-	f = fopen(path, "re");
-	if (!f) {
-		snprintf(errmsg, 256, "%.160s: %s; `forebay key new SOURCE` makes the first key",
-		    path, strerror(errno));
-		keys_free(&k);
-		return ERR_INVALID;
-	}
-	e = read_file(k, f, errmsg);
-	fclose(f);
-	if (e != ERR_OK)
-		keys_free(&k);
-	else if (k->n > 0)
-		qsort(k->key, k->n, sizeof *k->key, by_digest);
-	*out = k;
+	k->seen = look(path);		/* before it is read: a change meanwhile is seen later */
+	e = keyfile_read(&k->file, path, errmsg);
+	if (e == ERR_OK)
+		*out = k;
+	else
+		keys_close(&k);
 	return e;
 }
 
 void
-keys_free(struct keys **kp)
+keys_close(struct keys **kp)
 {
-	struct keys *k = *kp;
-	size_t i;
-
-	if (!k)
+	if (!*kp)
 		return;
-	for (i = 0; i < k->n; i++) {
-		free(k->key[i].name);
-		free(k->key[i].source);
-		free(k->key[i].origins);
-	}
-	free(k->key);
-	free(k);
+	keyfile_free(&(*kp)->file);
+	free(*kp);
 	*kp = NULL;
 }
 
 bool
-keys_stale(const struct keys *k)
+keys_refresh(struct keys *k)
 {
-	struct stat st;
+	struct mark now = look(k->path);
+	struct keyfile fresh;
+	char errmsg[256];
+	enum err e;
 
-	return stat(k->path, &st) != 0 || st.st_ino != k->inode || st.st_size != k->size ||
-	    st.st_mtim.tv_sec != k->changed.tv_sec || st.st_mtim.tv_nsec != k->changed.tv_nsec;
+	if (same(&now, &k->seen))
+		return false;
+	e = keyfile_read(&fresh, k->path, errmsg);
+	k->refused = e != ERR_OK;
+	if (e == ERR_IO || e == ERR_NOMEM) {	/* it may be read the next time */
+		log_limited(LOG_ERROR, "keys.unread", "cause=\"%s\" keeping=\"the keys in force\"", errmsg);
+		return false;
+	}
+	k->seen = now;
+	if (e != ERR_OK) {
+		log_error("keys.refused", "cause=\"%s\" keeping=\"the keys in force\"", errmsg);
+		return false;
+	}
+	log_info("keys.read", "file=%s keys=%zu", k->path, fresh.n);
+	keyfile_free(&k->file);
+	k->file = fresh;
+	return true;
+}
+
+bool
+keys_refused(const struct keys *k)
+{
+	return k->refused;
 }
 
 /* "Scheme rest", the scheme in any case. */
@@ -255,26 +181,26 @@ origin_allowed(const struct key *k, struct slice origin)
 }
 
 enum refusal
-keys_check(const struct keys *k, struct sha256 *sha, const struct credentials *c, const struct key **out)
+keys_check(struct keys *k, struct sha256 *sha, const struct credentials *c, const struct key **out)
 {
 	char room[KEY_MAX];
 	struct slice shown = presented(c, room);
-	struct key want;
-	const struct key *found;
+	uint8_t digest[SHA256_BYTES];
 
 	*out = NULL;
 	if (shown.n == 0 || shown.n > KEY_MAX)
 		return REFUSE_UNAUTHORIZED;
 	sha256_begin(sha);
 	sha256_put(sha, shown);
-	if (sha256_end(sha, want.digest) != ERR_OK)
+	if (sha256_end(sha, digest) != ERR_OK)
 		return REFUSE_UNAVAILABLE;
-	/* what the search's time tells is about a digest, and of no use without its key */
-	found = k->n ? bsearch(&want, k->key, k->n, sizeof *k->key, by_digest) : NULL;
-	if (!found || CRYPTO_memcmp(found->digest, want.digest, SHA256_BYTES) != 0)
+	*out = keyfile_find(&k->file, digest);
+	if (!*out && keys_refresh(k))	/* it may have been made just now */
+		*out = keyfile_find(&k->file, digest);
+	if (!*out)
 		return REFUSE_UNAUTHORIZED;
-	if (!origin_allowed(found, c->origin))
-		return REFUSE_FORBIDDEN;
-	*out = found;
-	return REFUSE_NONE;
+	if (origin_allowed(*out, c->origin))
+		return REFUSE_NONE;
+	*out = NULL;
+	return REFUSE_FORBIDDEN;
 }

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/stat.h"
 #include "collect/handover.h"
-#include "collect/keys.h"
 #include "collect/listen.h"
 #include "collect/master.h"
 #include "collect/worker.h"
@@ -105,14 +105,14 @@ check_writable(const char *setting, const char *dir)
 static void
 check_keys(const struct conf *conf)
 {
-	struct keys *keys;
+	struct keyfile keys;
 	char errmsg[256];
 
 	if (conf->collect_keys[0] == '\0')
 		return;
-	if (keys_load(&keys, conf->collect_keys, errmsg) != ERR_OK)
+	if (keyfile_read(&keys, conf->collect_keys, errmsg) != ERR_OK)
 		fatal(EX_CONFIG, "collect.keys", errmsg);
-	keys_free(&keys);
+	keyfile_free(&keys);
 }
 
 /* Slots for a generation that serves, one that starts and two that are leaving, for a

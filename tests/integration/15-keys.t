@@ -19,10 +19,52 @@ like "a key is made" "$web" '^fbk_[A-Za-z0-9_-]{43}$'
 like "and said to be shown once" "$(cat "$W/said")" 'shown this once'
 is "the file holds its digest" "$(cat "$KEYS")" "$(printf %s "$web" | sha256sum | cut -d ' ' -f 1) web-1 web"
 is "and is not for everybody" "$(stat -c %a "$KEYS")" 640
+cp -p "$KEYS" "$W/keys.first"
 page=$(forebay key new --name page --origins https://a.example,https://b.example page 2>/dev/null)
 json=$(forebay key new --json back 2>/dev/null)
 like "--json" "$json" "^\{\"key\":\"fbk_[^\"]*\",\"name\":\"back-[0-9-]*\",\"source\":\"back\"\}$"
 back=$(printf %s "$json" | cut -d '"' -f 4)
+day=$(date -u +%F)
+like "a second one of the day has another name" "$(forebay key new --json back 2>/dev/null)" "\"name\":\"back-$day-2\""
+like "and so has a third" "$(forebay key new --json back 2>/dev/null)" "\"name\":\"back-$day-3\""
+cp "$KEYS" "$W/keys.before"
+rc=0
+forebay key new --name web-1 shop >/dev/null 2>"$W/said" || rc=$?
+is "a name that another source has: exit 64" $rc 64
+like "and who has it" "$(cat "$W/said")" 'web-1 is that of a key of web'
+ok "the file is as it was" cmp -s "$KEYS" "$W/keys.before"
+rc=0
+{ cat "$W/keys.before"; printf '%064d web-1 shop\n' 0; } | as tee "$KEYS" >/dev/null
+out=$(forebay check-config 2>&1) || rc=$?
+is "a file where two sources have one name: check-config says so" $rc 78
+like "with both" "$out" 'collect.keys: .*web-1 stands for two sources, '
+rc=0
+as timeout 10 "$BIN/forebayd" -c "$W/forebay.conf" -t >/dev/null 2>&1 || rc=$?
+is "and forebayd does not start with it" $rc 78
+rc=0
+{ cat "$W/keys.before"; printf '%064d cut sho' 0; } | as tee "$KEYS" >/dev/null
+out=$(forebay key new other 2>&1) || rc=$?
+is "nor is a key added to a file that was cut" $rc 78
+like "which is told" "$out" 'keys:[0-9]*: the line has no end'
+as tee "$KEYS" <"$W/keys.before" >/dev/null
+
+# Eight at once: each key is there, whole, and none has another's name.
+started=
+for i in 1 2 3 4 5 6 7 8; do
+	forebay key new many >/dev/null 2>&1 &
+	started="$started $!"
+done
+# shellcheck disable=SC2086	# a list
+wait $started
+is "eight made at once are eight, of eight names" "$(awk '$3 == "many" { print $2 }' "$KEYS" | sort -u | wc -l)" 8
+is "rights and owner stay" "$(stat -c '%a %U %G' "$KEYS")" "$(stat -c '%a %U %G' "$W/keys.before" | sed "s/ .*/ $(stat -c '%U %G' "$W/keys.first")/")"
+as mv "$KEYS" "$W/real-keys"
+as ln -s real-keys "$KEYS"
+forebay key new linked >/dev/null 2>&1
+ok "a link stays one" test -L "$KEYS"
+is "and its file has the key" "$(grep -c ' linked$' "$W/real-keys")" 1
+as mv "$W/real-keys" "$KEYS"
+
 for bad in '' 'two words' 'a#b' 'a"b' 'a\b' "$(printf 'caf\351')"; do
 	rc=0
 	forebay key new "$bad" >/dev/null 2>&1 || rc=$?
@@ -113,33 +155,41 @@ within() {	# within WHAT STATUS KEY: of a second, and a little for the machine
 	note "after $(($(now_ms) - began)) ms"
 }
 web2=$(forebay key new --name web-2 web 2>/dev/null)
-within "a second key works" 202 "$web2"
+ok "a second key works at once" try_all 202 "$web2"
 ok "and so does the first" try_all 202 "$web"
-printf '%s' "$(grep -v ' web-1 ' "$KEYS")" | as tee "$KEYS.new" >/dev/null
+grep -v ' web-1 ' "$KEYS" | as tee "$KEYS.new" >/dev/null
 chmod 640 "$KEYS.new"
 as mv "$KEYS.new" "$KEYS"
 within "a key that is taken out does not" 401 "$web"
 ok "the other one does" try_all 202 "$web2"
 web3=$(forebay key new web 2>/dev/null)
-within "a key behind a line without an end works" 202 "$web3"
-ok "and so does that line's" try_all 202 "$back"
+ok "and a third at once" try_all 202 "$web3"
 
 good=$(cat "$KEYS")
 echo 'not a key' | as tee -a "$KEYS" >/dev/null
 ok "a broken file is said to be one" wait_until 30 grep -q 'keys.refused.*keys:[0-9]*: expected.*keeping' "$W/log/collect.log"
+ok "the keys in force stay so" try_all 202 "$web3"
+refused() { [ "$(scrape | sed -n 's/^forebay_keys_refused //p')" = "$1" ]; }
+ok "it is an alarm of both workers" wait_until 30 refused 2
+: | as tee "$KEYS" >/dev/null
+ok "a file that was emptied neither" wait_until 30 grep -q 'keys.refused.*no key in it.*keeping' "$W/log/collect.log"
+ok "the keys in force stay so" try_all 202 "$web3"
+printf '%s' "$good" | as tee "$KEYS" >/dev/null
+ok "nor one whose last line was cut" wait_until 30 grep -q 'keys.refused.*the line has no end.*keeping' "$W/log/collect.log"
 ok "the keys in force stay so" try_all 202 "$web3"
 as rm "$KEYS"
 ok "no file neither" wait_until 30 grep -q 'keys.refused.*No such file.*keeping' "$W/log/collect.log"
 ok "the keys in force stay so" try_all 202 "$web3"
 printf '%s\n' "$good" | grep -v "$(printf %s "$web3" | sha256sum | cut -c 1-64)" | as tee "$KEYS" >/dev/null
 within "and a good one counts again" 401 "$web3"
+ok "the alarm is over" wait_until 30 refused 0
 is "no worker was replaced for it" "$(children "$(pid_of collect)")" "$pids"
 
 # The source is the key's, whatever the event says; what it says stays in payload.
 post '{"last":1,"source":"lie"}' -H "$(bearer "$back")" >/dev/null
 ok "all is flushed" wait_until 60 drained
 is "source and name of the key" "$(sql "SELECT string_agg(DISTINCT key || '/' || source, ' ' ORDER BY key || '/' || source)
-	FROM forebay.event" | sed 's/-[0-9]*-[0-9]*-[0-9]*/-DAY/g')" "back-DAY/back page/page web-1/web web-2/web web-DAY/web"
+	FROM forebay.event" | sed "s/-$day/-DAY/g")" "back-DAY/back page/page web-1/web web-2/web web-DAY/web"
 is "the event's stays in payload" "$(sql "SELECT payload->>'source' FROM forebay.event WHERE payload ? 'last'")" lie
 is "strangers' events are nowhere" "$(sql "SELECT count(*) FROM forebay.rejection")" 0
 done_testing

@@ -61,7 +61,7 @@ test_ways(void)
 	put_key(f, "secret-2", "web-2 web  # rotation");
 	put_key(f, "secret-3", "back back");
 	fclose(f);
-	ok(keys_load(&k, path, errmsg) == ERR_OK, "a file of three keys");
+	ok(keys_open(&k, path, errmsg) == ERR_OK, "a file of three keys");
 	is_str(try(k, (struct credentials){ .authorization = SLICE("Bearer secret-1") }), "web-1", "Bearer");
 	is_str(try(k, (struct credentials){ .authorization = SLICE("bearer  secret-2") }), "web-2",
 	    "the scheme in any case, several spaces");
@@ -90,13 +90,46 @@ test_ways(void)
 	    .origin = SLICE("https://c.example") }), "forbidden", "another origin");
 	is_str(try(k, (struct credentials){ .x_api_key = SLICE("secret-2"),
 	    .origin = SLICE("https://c.example") }), "web-2", "a key without a list may be used anywhere");
-	ok(!keys_stale(k), "the file has not changed");
+	ok(!keys_refresh(k) && !keys_refused(k), "the file has not changed");
+	keys_close(&k);
+}
+
+/* What becomes of the keys in force when the file changes. */
+static void
+test_changes(void)
+{
+	const struct credentials first = { .x_api_key = SLICE("secret-1") }, second = { .x_api_key = SLICE("secret-2") };
+	struct keys *k;
+	FILE *f = fopen(path, "w");
+
+	put_key(f, "secret-1", "a web");
+	fclose(f);
+	ok(keys_open(&k, path, errmsg) == ERR_OK, "one key");
+	is_str(try(k, second), "unauthorized", "another is unknown");
+	f = fopen(path, "a");
+	put_key(f, "secret-2", "b web");
+	fclose(f);
+	is_str(try(k, second), "b", "it is good from the moment that it stands there");
+	is_str(try(k, first), "a", "the first one too");
+	write_file("");
+	ok(!keys_refresh(k) && keys_refused(k), "an empty file is refused");
+	is_str(try(k, first), "a", "and takes nobody's key away");
 	write_file("# none\n");
-	ok(keys_stale(k), "now it has");
-	keys_free(&k);
-	ok(keys_load(&k, path, errmsg) == ERR_OK, "a file without keys lets nobody in");
-	is_str(try(k, (struct credentials){ .x_api_key = SLICE("secret-1") }), "unauthorized", "nobody");
-	keys_free(&k);
+	ok(!keys_refresh(k) && keys_refused(k), "so is one without a key");
+	f = fopen(path, "w");
+	put_key(f, "secret-3", "c web");
+	fputs("0000000000000000000000000000000000000000000000000000000000000000 d we", f);
+	fclose(f);
+	ok(!keys_refresh(k) && keys_refused(k), "so is one that is cut in a line");
+	is_str(try(k, second), "b", "the keys in force stay");
+	unlink(path);
+	ok(!keys_refresh(k) && keys_refused(k), "so is none");
+	f = fopen(path, "w");
+	put_key(f, "secret-2", "b web");
+	fclose(f);
+	ok(keys_refresh(k) && !keys_refused(k), "a good one counts again");
+	is_str(try(k, first), "unauthorized", "without the key that was taken out");
+	keys_close(&k);
 }
 
 static void
@@ -111,15 +144,38 @@ test_bad_files(void)
 		"0000000000000000000000000000000000000000000000000000000000000000 name caf\351\n",
 	};
 	struct keys *k;
+	FILE *f;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		write_file(bad[i]);
-		ok(keys_load(&k, path, errmsg) == ERR_INVALID && strstr(errmsg, ":1: expected"),
+		ok(keys_open(&k, path, errmsg) == ERR_INVALID && strstr(errmsg, ":1: expected"),
 		    "a bad line is named: %s", errmsg + strlen(dir));
 	}
+	write_file("0000000000000000000000000000000000000000000000000000000000000000 name source");
+	ok(keys_open(&k, path, errmsg) == ERR_INVALID && strstr(errmsg, ":1: the line has no end"),
+	    "a line without an end");
+	f = fopen(path, "w");
+	put_key(f, "secret-1", "prod shop");
+	put_key(f, "secret-2", "prod shop");
+	put_key(f, "secret-3", "other web");
+	fclose(f);
+	ok(keys_open(&k, path, errmsg) == ERR_OK, "two keys of one name and source");
+	keys_close(&k);
+	f = fopen(path, "a");
+	put_key(f, "secret-4", "prod web");
+	fclose(f);
+	ok(keys_open(&k, path, errmsg) == ERR_INVALID && strstr(errmsg, "prod stands for two sources"),
+	    "one name of two sources");
+	f = fopen(path, "w");
+	put_key(f, "secret-1", "a web");
+	fwrite("\0\0\0", 1, 3, f);
+	fclose(f);
+	ok(keys_open(&k, path, errmsg) == ERR_INVALID, "zeros at the end, as a power cut leaves them");
+	write_file("");
+	ok(keys_open(&k, path, errmsg) == ERR_DOWN && strstr(errmsg, "no key in it"), "an empty file");
 	unlink(path);
-	ok(keys_load(&k, path, errmsg) == ERR_INVALID && strstr(errmsg, "forebay key new"),
+	ok(keys_open(&k, path, errmsg) == ERR_DOWN && strstr(errmsg, "forebay key new"),
 	    "a file that is not there says what to type");
 }
 
@@ -131,6 +187,7 @@ main(void)
 	if (sha256_new(&sha) != ERR_OK)
 		return 1;
 	test_ways();
+	test_changes();
 	test_bad_files();
 	sha256_free(&sha);
 	remove_dir(dir);
