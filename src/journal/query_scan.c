@@ -153,6 +153,7 @@ open_segment(struct scan *s, struct uuid uuid)
 {
 	char errmsg[256];
 	enum err e = ERR_OK;
+	int rc;
 
 	if (s->db && memcmp(&uuid, &s->current, sizeof uuid) != 0)
 		close_segment(s);
@@ -163,12 +164,17 @@ open_segment(struct scan *s, struct uuid uuid)
 	if (!s->db) {
 		e = sqlite_open_segment(&s->db, s->dir, uuid, true, errmsg);
 		s->opened++;
+	} else if ((rc = sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL)) != SQLITE_OK) {
+		return fail(s, rc, "begin");
 	}
 	if (e != ERR_OK) {
 		snprintf(s->errmsg, sizeof s->errmsg, "segment %s: %.200s", s->segment, errmsg);
 		return e;
 	}
 	e = narrow(s);
+	rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+	if (e == ERR_OK && rc != SQLITE_OK)
+		e = fail(s, rc, "commit");
 	return e == ERR_OK ? prepare(s) : e;
 }
 

@@ -31,48 +31,6 @@ damaged(struct segment *s, const char *what, int64_t seq)
 	return ERR_CORRUPT;
 }
 
-/* A damaged digit is taken for another format, which does no harm: a person looks. */
-static enum err
-check_values(struct segment *s, const char *format, const char *name, struct uuid uuid)
-{
-	char want[UUID_TEXT];
-
-	if (!format || !name || strcmp(name, uuid_text(uuid, want)) != 0 || strtol(format, NULL, 10) <= 0) {
-		snprintf(s->errmsg, sizeof s->errmsg, "not a segment of this name");
-		return ERR_CORRUPT;
-	}
-	if (strtol(format, NULL, 10) == JOURNAL_FORMAT)
-		return ERR_OK;
-	snprintf(s->errmsg, sizeof s->errmsg, "it is of format %.8s, and this version reads %d", format,
-	    JOURNAL_FORMAT);
-	return ERR_SETUP;
-}
-
-/* Is this a segment of our format, and the one its name says? */
-static enum err
-check_meta(struct segment *s, struct uuid uuid)
-{
-	sqlite3_stmt *st = NULL;
-	enum err e;
-	int rc = sqlite3_prepare_v2(s->db,
-	    "SELECT (SELECT value FROM meta WHERE key = 'format'),"
-	    " (SELECT value FROM meta WHERE key = 'segment')", -1, &st, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		e = check_values(s, (const char *)sqlite3_column_text(st, 0),
-		    (const char *)sqlite3_column_text(st, 1), uuid);
-	} else {
-		e = fail(s, rc, "meta");
-		/* a born segment has its tables: without them it is not what was written */
-		if ((rc & 0xFF) == SQLITE_ERROR)
-			e = ERR_CORRUPT;
-	}
-	sqlite3_finalize(st);
-	return e;
-}
-
 static enum err
 prepare(struct segment *s)
 {
@@ -103,13 +61,11 @@ open_as(struct segment **out, const char *dir, struct uuid uuid, bool untouched,
 		return ERR_NOMEM;
 	buf_init(&s->context_text, CONTEXT_MAX);
 	e = sqlite_open_segment(&s->db, dir, uuid, untouched, s->errmsg);
-	/* an index in memory is made for each transaction: let there be one */
-	if (e == ERR_OK && untouched)
-		e = fail(s, sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL), "begin");
-	if (e == ERR_OK)
-		e = check_meta(s, uuid);
 	if (e == ERR_OK)
 		e = prepare(s);
+	/* an index in memory is made for each transaction: let there be one */
+	if (e == ERR_OK && !untouched)
+		e = fail(s, sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL), "commit");
 	if (e != ERR_OK) {
 		snprintf(errmsg, 256, "%s", s->errmsg);
 		segment_close(&s);

@@ -2,10 +2,12 @@
 
 #include <endian.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/crc.h"
+#include "journal/journal.h"
 
 #define PAGE_MIN	512	/* the smallest that SQLite has */
 
@@ -117,8 +119,8 @@ has_index(const char *dir, struct uuid uuid)
 	return segment_path(path, dir, uuid, ".db-shm") == ERR_OK && stat(path, &st) == 0;
 }
 
-enum err
-sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
+static enum err
+open_segment_file(sqlite3 **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
 {
 	char path[SEGMENT_PATH], uri[3 * SEGMENT_PATH + 32];
 	struct stat st;
@@ -142,6 +144,113 @@ sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untou
 		return sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg);
 	uri_of(uri, path);
 	return sqlite_open(out, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, errmsg);
+}
+
+/* --- is it what its name says? ------------------------------------------------------------ */
+
+static enum err
+refuse(enum err e, char errmsg[256], const char *what)
+{
+	snprintf(errmsg, 256, "%s", what);
+	return e;
+}
+
+/* A row of numbers or texts; SQLITE_ROW, or what went wrong. */
+static int
+ask(sqlite3 *db, const char *sql, sqlite3_stmt **st)
+{
+	int rc = sqlite3_prepare_v2(db, sql, -1, st, NULL);
+
+	return rc == SQLITE_OK ? sqlite3_step(*st) : rc;
+}
+
+/* The statements are right: what SQLite finds wrong with them is the file's. */
+static enum err
+asked(int rc)
+{
+	return (rc & 0xFF) == SQLITE_ERROR ? ERR_CORRUPT : sqlite_err(rc);
+}
+
+/* Which of the tables are there, word for word, and how much else. */
+static enum err
+look_at_tables(sqlite3 *db, bool *meta, bool *all, char errmsg[256])
+{
+	sqlite3_stmt *st;
+	int rc = ask(db, "SELECT total(sql = '" SCHEMA_META "'), total(sql = '" SCHEMA_ROW "'), count(*)"
+	    " FROM sqlite_schema", &st);
+
+	*meta = *all = false;
+	if (rc == SQLITE_ROW) {
+		*meta = sqlite3_column_int(st, 0) == 1;
+		*all = *meta && sqlite3_column_int(st, 1) == 1 && sqlite3_column_int(st, 2) == 2;
+	} else {
+		sqlite_explain(db, "schema", errmsg);
+	}
+	sqlite3_finalize(st);
+	return asked(rc);
+}
+
+/* A damaged digit is taken for another format, which does no harm: a person looks. */
+static enum err
+check_meta(sqlite3 *db, struct uuid uuid, bool all, char errmsg[256])
+{
+	sqlite3_stmt *st;
+	char want[UUID_TEXT];
+	const char *format, *name;
+	enum err e = ERR_OK;
+	int rc = ask(db, "SELECT (SELECT value FROM meta WHERE key = 'format'),"
+	    " (SELECT value FROM meta WHERE key = 'segment')", &st);
+
+	format = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
+	name = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 1) : NULL;
+	if (rc != SQLITE_ROW) {
+		sqlite_explain(db, "meta", errmsg);
+		e = asked(rc);
+	} else if (!format || !name || strcmp(name, uuid_text(uuid, want)) != 0 || strtol(format, NULL, 10) <= 0) {
+		e = refuse(ERR_CORRUPT, errmsg, "not a segment of this name");
+	} else if (strtol(format, NULL, 10) != JOURNAL_FORMAT) {
+		snprintf(errmsg, 256, "it is of format %.8s, and this version reads %d", format, JOURNAL_FORMAT);
+		e = ERR_SETUP;
+	} else if (!all) {
+		e = refuse(ERR_CORRUPT, errmsg, "its tables are not those of a segment");
+	}
+	sqlite3_finalize(st);
+	return e;
+}
+
+/*
+ * Nothing of table row is asked before it is known to be ours: a virtual table of that name
+ * would be code of SQLite's that reads what somebody has put there.
+ */
+static enum err
+check_segment(sqlite3 *db, struct uuid uuid, char errmsg[256])
+{
+	bool meta, all;
+	enum err e;
+	int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+	if (rc != SQLITE_OK) {
+		sqlite_explain(db, "begin", errmsg);
+		return sqlite_err(rc);
+	}
+	e = look_at_tables(db, &meta, &all, errmsg);
+	if (e == ERR_OK && !meta)
+		e = refuse(ERR_CORRUPT, errmsg, "its tables are not those of a segment");
+	return e == ERR_OK ? check_meta(db, uuid, all, errmsg) : e;
+}
+
+enum err
+sqlite_open_segment(sqlite3 **out, const char *dir, struct uuid uuid, bool untouched, char errmsg[256])
+{
+	enum err e = open_segment_file(out, dir, uuid, untouched, errmsg);
+
+	if (e == ERR_OK)
+		e = check_segment(*out, uuid, errmsg);
+	if (e != ERR_OK) {
+		sqlite3_close(*out);
+		*out = NULL;
+	}
+	return e;
 }
 
 /* The numbers first, then the lengths of the texts (-1: absent), so that bytes cannot

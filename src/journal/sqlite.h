@@ -26,8 +26,9 @@ enum err sqlite_err(int rc);
 /* Opens with our flags and defensive settings; on error the connection is closed
  * and errmsg (256 bytes) says what. */
 enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
-/* Opens a born segment read-only. ERR_DOWN: it is gone; ERR_CORRUPT: its file is empty.
- * Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
+/* Opens a born segment read-only and begins a transaction, in which it has made sure that the
+ * tables are ours, and those of this segment. The caller ends it. ERR_DOWN: it is gone;
+ * ERR_CORRUPT: damaged, or not what its name says; ERR_SETUP: of another format. Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
  * writer next door then waits for; untouched: it is made in memory, unless none is there. */
 enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, bool untouched,
 			     char errmsg[256]) MUST_CHECK;
@@ -48,8 +49,8 @@ enum row_column {
 /* The tables of a segment. time, key ... are NULL when absent; context stands on the
  * request's head row only; payload is TEXT for events, BLOB for rejections; times are
  * microseconds since 1970 UTC. */
-#define SEGMENT_SCHEMA \
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;" \
+#define SCHEMA_META "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+#define SCHEMA_ROW \
 	"CREATE TABLE row(" \
 	" seq INTEGER PRIMARY KEY," \
 	" head INTEGER NOT NULL," \
@@ -61,7 +62,8 @@ enum row_column {
 	" reason TEXT," \
 	" context TEXT," \
 	" crc INTEGER NOT NULL," \
-	" payload NOT NULL);"
+	" payload NOT NULL)"
+#define SEGMENT_SCHEMA SCHEMA_META ";" SCHEMA_ROW ";"
 
 /* A column's bytes, whatever its type; absent: NULL. Live until the next step. */
 struct slice row_column(sqlite3_stmt *, int column);

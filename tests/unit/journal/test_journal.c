@@ -7,7 +7,9 @@
 
 #include "journal/dir.h"
 #include "journal/journal.h"
+#include "journal/query.h"
 #include "journal/segment.h"
+#include "journal/sqlite.h"
 #include "tools/rows.h"
 #include "tools/tap.h"
 
@@ -268,6 +270,55 @@ test_set_aside(void)
 	ok(access(path, F_OK) == 0, "with its WAL");
 }
 
+static bool
+no_row(void *arg, const struct query_value *v UNUSED, size_t n UNUSED)
+{
+	*(int *)arg += 1;
+	return true;
+}
+
+/* Somebody has written into a segment's schema: nothing of it is run, and it is not empty. */
+static void
+planted(const char *sql, enum err want, const char *what)
+{
+	struct journal *j = begin();
+	struct uuid u = journal_segment(j);
+	char path[512], text[UUID_TEXT];
+	struct segment *seg;
+	sqlite3 *db = NULL;
+	int rows = 0;
+	enum err e;
+
+	ok(put(j, 2, 1) == ERR_OK, "two rows commit");
+	journal_close(&j);
+	snprintf(path, sizeof path, "%s/%s.db", dir, uuid_text(u, text));
+	ok(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK,
+	    "planted: %s", what);
+	sqlite3_close(db);
+	is_int(segment_open(&seg, dir, u, errmsg), want, what);
+	segment_close(&seg);
+	is_int(segment_look(&seg, dir, u, errmsg), want, "the same for a look");
+	segment_close(&seg);
+	e = query_run(dir, "SELECT * FROM event", NULL, 0, no_row, &rows, errmsg);
+	ok(e == (want == ERR_OK ? ERR_OK : ERR_IO) || e == want, "and for a query (%d: %s)", (int)e, errmsg);
+	ok(rows == (want == ERR_OK ? 2 : 0), "which has %d rows", rows);
+	(void)!dir_remove(dir, u);
+}
+
+static void
+test_planted(void)
+{
+	planted("SELECT 1", ERR_OK, "nothing");
+	planted("DROP TABLE row; CREATE VIRTUAL TABLE row USING fts5(seq, head)", ERR_CORRUPT,
+	    "a virtual table in place of a segment's");
+	planted("ALTER TABLE row RENAME TO was; CREATE VIEW row AS SELECT * FROM was", ERR_CORRUPT, "a view");
+	planted("DROP TABLE row; CREATE TABLE row(seq INTEGER PRIMARY KEY, payload)", ERR_CORRUPT, "another table");
+	planted("CREATE TABLE more(x)", ERR_CORRUPT, "one more table");
+	planted("CREATE INDEX i ON row(lower(id))", ERR_CORRUPT, "an index");
+	planted("ALTER TABLE row ADD COLUMN later; UPDATE meta SET value = '2' WHERE key = 'format'", ERR_SETUP,
+	    "what a later format has is not damage");
+}
+
 static void
 test_wal_replaced(void)
 {
@@ -315,6 +366,7 @@ main(void)
 	test_flipped_bits();
 	test_ahead();
 	test_set_aside();
+	test_planted();
 	test_wal_replaced();
 	test_space();
 	remove_dir(dir);
