@@ -1,12 +1,13 @@
 #include "journal/cells.h"
 
+#include <string.h>
+
 #include "journal/frames.h"
 #include "journal/sqlite.h"
 
 #define PAGE		FRAME_PAGE
 #define LEAF		13	/* a page's first byte: leaf of a table */
 #define PAGE_HEADER	8
-#define CELLS_MAX	((PAGE - PAGE_HEADER) / 2)
 /* Bytes of a record that stay on the leaf: all up to LOCAL_MAX, else at least LOCAL_MIN. */
 #define LOCAL_MAX	(PAGE - 35)
 #define LOCAL_MIN	((PAGE - 12) * 32 / 255 - 23)
@@ -55,15 +56,18 @@ cells_count(const uint8_t *page)
 	 * number of the next, which is below 2^24. No bit that is wrong makes a leaf's 13 zero. */
 	if (page[0] == 0)
 		return 0;
+	/* page 1: its text would be taken for cells */
+	if (memcmp(page, "SQLite format 3", 16) == 0)
+		return 0;
 	/* where content begins there are no pointers any more */
 	room = content < PAGE_HEADER ? 0 : (content - PAGE_HEADER) / 2;
 	if (n > room)
 		n = room;
-	if (n > CELLS_MAX)
-		n = CELLS_MAX;
+	if (n > CELLS_ON_PAGE)
+		n = CELLS_ON_PAGE;
 	/* either may be too small by a bit: rows are appended, each below the one before */
 	lowest = n > 0 ? pointer(page, n - 1) : PAGE;
-	while (n < CELLS_MAX && pointer(page, n) < lowest && pointer(page, n) >= PAGE_HEADER + 2 * (n + 1))
+	while (n < CELLS_ON_PAGE && pointer(page, n) < lowest && pointer(page, n) >= PAGE_HEADER + 2 * (n + 1))
 		lowest = pointer(page, n++);
 	return n;
 }
@@ -75,7 +79,8 @@ cell(const uint8_t *page, size_t i, uint64_t *size, int64_t *seq, struct span *r
 	size_t at = pointer(page, i);
 	uint64_t key;
 
-	if (at >= PAGE)
+	/* behind its pointer at least: pages that are none of the table are full of zeros */
+	if (at < PAGE_HEADER + 2 * (i + 1) || at >= PAGE)
 		return false;
 	*record = (struct span){ page + at, page + PAGE };
 	if (!varint(record, size) || !varint(record, &key))
@@ -191,28 +196,38 @@ join(const uint8_t *record, size_t n, size_t size, cells_page *page, void *arg, 
 	return !out->failed;
 }
 
+/* The row of a record, of which `local` bytes are on the page. */
+static bool
+record_row(struct span record, size_t size, size_t local, int64_t seq, cells_page *more, void *arg,
+	   struct buf *rest, struct row *out)
+{
+	struct column c[COL_COUNT];
+
+	if (!columns(record.p, local, size, c))
+		return false;
+	if (local == size)
+		return to_row(record.p, c, seq, out);
+	return join(record.p, local, size, more, arg, rest) &&
+	    to_row((const uint8_t *)rest->p, c, seq, out);
+}
+
 bool
 cells_row(const uint8_t *page, size_t i, cells_page *more, void *arg, struct buf *rest, struct row *out)
 {
-	struct column c[COL_COUNT];
 	struct span record;
 	uint64_t size;
 	int64_t seq;
-	size_t n, local;
+	size_t local;
 
 	if (!cell(page, i, &size, &seq, &record) || size > rest->max)
 		return false;
-	n = (size_t)(record.end - record.p);
 	local = size;
 	if (size > LOCAL_MAX) {
 		local = LOCAL_MIN + (size - LOCAL_MIN) % REST_PAGE;
 		if (local > LOCAL_MAX)
 			local = LOCAL_MIN;
 	}
-	if (local + (local < size ? 4 : 0) > n || !columns(record.p, local, size, c))
+	if (local + (local < size ? 4 : 0) > (size_t)(record.end - record.p))
 		return false;
-	if (local == size)
-		return to_row(record.p, c, seq, out);
-	return join(record.p, local, size, more, arg, rest) &&
-	    to_row((const uint8_t *)rest->p, c, seq, out);
+	return record_row(record, size, local, seq, more, arg, rest, out);
 }

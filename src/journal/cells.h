@@ -14,6 +14,11 @@
 
 #include "base/buf.h"
 #include "event/row.h"
+#include "journal/frames.h"
+
+/* The most rows that a page can hold. Each takes a pointer (2 bytes), size and seq (1 each), a
+ * header (its length and 15 types, 1 each) and a fingerprint (16) at least. */
+#define CELLS_ON_PAGE	((FRAME_PAGE - 8) / 36)
 
 /* The FRAME_PAGE bytes of the page of that number, for rows that go on there; they live
  * until the next call. NULL: they cannot be had. */

@@ -14,8 +14,8 @@
 #include "journal/sqlite.h"
 
 #define PAGE		FRAME_PAGE
-#define PAGES_MAX	(1 << 21)	/* 8 GiB; a page number beyond it is damage */
-#define ROWS_MAX	(1 << 26)
+#define PAGES_MAX	(1 << 21)	/* 8 GiB of each file */
+#define PAGES_BORN	64		/* of a database at birth, and more: it may be gone */
 #define CHAIN_READS	16		/* of each page, on average: each row is tried on some copies */
 
 /* Where a row lies: a copy of a page, plus 1, and a cell. copy 0: it has not been found. */
@@ -28,6 +28,7 @@ struct salvage {
 	struct frames wal;
 	uint32_t stored, n;		/* copies in the database, and in all */
 	uint32_t *pages;		/* by page number: its copy, plus 1 */
+	uint32_t numbers;		/* for how many: what is beyond them is damage */
 	struct place *places;		/* by seq */
 	size_t room;			/* for how many */
 	uint8_t page[PAGE];		/* the copy at hand */
@@ -78,7 +79,9 @@ open_files(struct salvage *s, const char *dir, struct uuid u)
 	if (e != ERR_OK && e != ERR_DOWN)
 		return fail(s, "the WAL");
 	s->n = s->stored + (uint32_t)(s->wal.n < PAGES_MAX ? s->wal.n : PAGES_MAX);
-	s->pages = calloc(PAGES_MAX, sizeof *s->pages);
+	/* pages are numbered as they are written, so no copy has a number beyond all copies */
+	s->numbers = s->n + PAGES_BORN;
+	s->pages = calloc(s->numbers, sizeof *s->pages);
 	if (!s->pages)
 		return fail(s, "salvage");
 	for (i = 0; i < s->stored; i++)
@@ -145,11 +148,11 @@ map_frames(struct salvage *s)
 				s->out->last_seq = last;
 			s->out->end_known = whole && be32(w->frame + 4) != 0 && !w->ragged;
 			whole = whole || be32(w->frame + 4) != 0;
-			if (number < PAGES_MAX)
+			if (number < s->numbers)
 				s->pages[number] = i + 1;
 		} else {
 			s->out->end_known = whole = false;
-			if (number < PAGES_MAX && s->pages[number] == 0)
+			if (number < s->numbers && s->pages[number] == 0)
 				s->pages[number] = i + 1;
 		}
 	}
@@ -160,7 +163,7 @@ page_of(void *arg, uint32_t number)
 {
 	struct salvage *s = arg;
 
-	if (number == 0 || number > PAGES_MAX || s->pages[number - 1] == 0 || s->chain == 0)
+	if (number == 0 || number > s->numbers || s->pages[number - 1] == 0 || s->chain == 0)
 		return NULL;
 	s->chain--;
 	return read_copy(s, s->pages[number - 1] - 1, s->more) == ERR_OK ? s->more : NULL;
@@ -169,10 +172,11 @@ page_of(void *arg, uint32_t number)
 static enum err
 note(struct salvage *s, int64_t seq, struct place place)
 {
-	size_t room = s->room > 0 ? s->room : 4096;
+	size_t room = s->room > 0 ? s->room : 64;
 	struct place *p;
 
-	if (seq < 1 || seq >= ROWS_MAX)
+	/* rows are numbered as they are written, and each took its bytes of these files */
+	if (seq < 1 || seq > (int64_t)s->n * CELLS_ON_PAGE)
 		return ERR_OK;
 	while (room <= (size_t)seq)
 		room *= 2;
@@ -193,7 +197,7 @@ note(struct salvage *s, int64_t seq, struct place place)
 static bool
 has_place(const struct salvage *s, int64_t seq)
 {
-	return seq > 0 && (size_t)seq < s->room && s->places[seq].copy != 0;
+	return (size_t)seq < s->room && s->places[seq].copy != 0;
 }
 
 /* On any copy of any page. A row that is right is the same on all of its copies. */
@@ -204,6 +208,7 @@ find_rows(struct salvage *s)
 	enum err e = ERR_OK;
 	uint32_t copy;
 	size_t i, n;
+	int64_t seq;
 
 	s->chain = CHAIN_READS * (uint64_t)s->n;
 	for (copy = 0; copy < s->n; copy++) {
@@ -212,13 +217,15 @@ find_rows(struct salvage *s)
 			continue;
 		}
 		n = cells_count(s->page);
-		for (i = 0; i < n && e == ERR_OK; i++)
-			if (has_place(s, cells_seq(s->page, i)))
+		for (i = 0; i < n && e == ERR_OK; i++) {
+			seq = cells_seq(s->page, i);
+			if (seq < 1 || has_place(s, seq))
 				continue;
-			else if (cells_row(s->page, i, page_of, s, &s->rest, &row))
+			if (cells_row(s->page, i, page_of, s, &s->rest, &row))
 				e = note(s, row.seq, (struct place){ copy + 1, (uint16_t)i });
 			else if (s->rest.failed)
 				e = fail(s, "salvage");
+		}
 		if (e != ERR_OK)
 			break;
 	}
