@@ -44,19 +44,22 @@ frames_close(struct frames *w)
 static void
 add(struct frames *w, const uint8_t *p, size_t n)
 {
-	uint32_t a, b;
+	uint32_t a, b, s0 = w->sum[0], s1 = w->sum[1];
+	bool big_endian = w->big_endian;
 	size_t i;
 
 	for (i = 0; i + 8 <= n; i += 8) {
 		a = be32(p + i);
 		b = be32(p + i + 4);
-		if (!w->big_endian) {
+		if (!big_endian) {
 			a = __builtin_bswap32(a);
 			b = __builtin_bswap32(b);
 		}
-		w->sum[0] += a + w->sum[1];
-		w->sum[1] += b + w->sum[0];
+		s0 += a + s1;
+		s1 += b + s0;
 	}
+	w->sum[0] = s0;
+	w->sum[1] = s1;
 }
 
 /* Takes over the sum that stands at p; false when it was another. */

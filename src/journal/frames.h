@@ -7,8 +7,10 @@
 #ifndef JOURNAL_FRAMES_H
 #define JOURNAL_FRAMES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -31,7 +33,10 @@ struct frames {
 static inline uint32_t
 be32(const uint8_t *p)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return be32toh(v);
 }
 
 /* ERR_DOWN: there is no WAL; ERR_IO with errno. Close it after ERR_OK. */

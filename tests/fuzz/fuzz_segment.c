@@ -1,16 +1,17 @@
 /*
- * A segment of 40 rows, one of which goes on behind its leaf, with bytes of its files
+ * A segment of 8 rows, one of which goes on behind its leaf, with bytes of its files
  * changed or cut off, as the input says: every reader ends, hands out no row that was
- * not written, and removes no file.
+ * not written, and removes no file. The files are in memory (memory.h).
  *
  * Input: groups of 5 bytes: which file and how (bit 7: cut it there), place (3 bytes,
- * taken modulo the size), what the byte is XORed with. Bit 6 of the first: salvage too,
- * which takes a hundred times as long.
+ * taken modulo the size), what the byte is XORed with. Bits 4 to 6 of the first say who
+ * reads (readers[]); of no damage they do all.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz/memory.h"
 #include "journal/cells.h"
 #include "journal/dir.h"
 #include "journal/frames.h"
@@ -19,39 +20,52 @@
 #include "journal/segment.h"
 #include "tools/rows.h"
 
-#define ROWS	40
-#define LARGE	20
+#define ROWS	8		/* on two leaves */
+#define TURN	4
+#define PAYLOAD	900
+#define LARGE	6
+#define ZEROS	1		/* a frame of them behind the last: what a larger segment has (ahead.h) */
+#define FRAME	(FRAME_HEADER + FRAME_PAGE)
+#define GROUPS	1000		/* of an input */
+
+enum { TAIL = 1, SEGMENT = 2, SALVAGE = 4 };
+static const int readers[8] = {		/* tail check and salvage are ours, and SQLite is slow */
+	SEGMENT, SALVAGE, SALVAGE, TAIL, TAIL, TAIL, TAIL, TAIL,
+};
+
+/* Little is allocated, and nothing for long. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	return "quarantine_size_mb=4:malloc_context_size=4";
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static const char *const suffixes[] = { ".db", ".db-wal" };
-static struct file { char path[512]; char *whole, *now; size_t size; } files[2];
-static char dir[256], shm[520], errmsg[256];
+static size_t sizes[MEMORY_FILES];
+static struct change { size_t file, at; uint8_t was; } changes[GROUPS];
+static size_t n_changes;
+static char errmsg[256];
 static struct uuid segment;
 static struct made_row made[ROWS];
-static char large[9000];
+static char payloads[ROWS][9000];
 static int64_t expected;
 
 static void
-clean_up(void)
+load_file(const char *dir, size_t k)
 {
-	remove_dir(dir);
-}
-
-static void
-load_file(struct file *f, const char *suffix)
-{
-	char text[UUID_TEXT];
+	struct memory_file *f = &memory_files[k];
+	char text[UUID_TEXT], path[512];
 	struct stat st;
 	int fd;
 
-	snprintf(f->path, sizeof f->path, "%s/%s%s", dir, uuid_text(segment, text), suffix);
-	fd = open(f->path, O_RDONLY);
+	snprintf(path, sizeof path, "%s/%s%s", dir, uuid_text(segment, text), f->suffix);
+	fd = open(path, O_RDONLY);
 	CHECK(fd >= 0 && fstat(fd, &st) == 0);
-	f->size = (size_t)st.st_size;
-	f->whole = malloc(f->size);
-	f->now = malloc(f->size);
-	CHECK(f->whole && f->now && read(fd, f->whole, f->size) == st.st_size);
+	f->n = (size_t)st.st_size + (k == MEMORY_WAL ? ZEROS * FRAME : 0);
+	f->p = calloc(1, f->n);
+	CHECK(f->p && read(fd, f->p, f->n) == st.st_size);
 	close(fd);
 }
 
@@ -61,59 +75,71 @@ make_segment(void)
 	struct row rows[ROWS];
 	struct journal *j;
 	struct uuid_source ids;
-	char text[UUID_TEXT];
+	char dir[256];
 	size_t i;
 
 	setenv("TMPDIR", "/dev/shm", 0);
 	make_dir(dir);
-	atexit(clean_up);
 	uuid_source_init(&ids);
 	segment = uuid_v7(&ids, clock_us());
 	make_rows(rows, made, ROWS, 1);
-	memset(large, 'x', sizeof large);
-	rows[LARGE - 1].payload = (struct slice){ large, sizeof large };
+	for (i = 0; i < ROWS; i++) {
+		memset(payloads[i], 'a' + (int)i, sizeof payloads[i]);
+		rows[i].payload = (struct slice){ payloads[i], i + 1 == LARGE ? sizeof payloads[i] : PAYLOAD };
+	}
 	CHECK(journal_open(&j, dir, segment, "n1", errmsg) == ERR_OK);
-	for (i = 0; i < ROWS; i += 4)
-		CHECK(journal_append(j, rows + i, 4) == ERR_OK && journal_commit(j) == ERR_OK);
+	for (i = 0; i < ROWS; i += TURN)
+		CHECK(journal_append(j, rows + i, TURN) == ERR_OK && journal_commit(j) == ERR_OK);
 	journal_close(&j);
-	for (i = 0; i < ARRAY_SIZE(files); i++)
-		load_file(&files[i], suffixes[i]);
-	snprintf(shm, sizeof shm, "%s/%s.db-shm", dir, uuid_text(segment, text));
+	for (i = 0; i < MEMORY_FILES; i++)
+		load_file(dir, i);
+	remove_dir(dir);
+	for (i = 0; i < MEMORY_FILES; i++)
+		sizes[i] = memory_files[i].n;
+	memory_begin();
 }
 
-/* true: the files are as long as they were. */
-static bool
+static void
+change(size_t k, size_t at, uint8_t by)
+{
+	uint8_t *p = memory_files[k].p + at;
+
+	changes[n_changes++] = (struct change){ k, at, *p };
+	*p ^= by;
+}
+
+static void
 damage(const uint8_t *data, size_t n)
 {
-	size_t sizes[2] = { files[0].size, files[1].size }, i, k, at;
-	int fd;
+	size_t at, k;
 
-	for (i = 0; i < 2; i++)
-		memcpy(files[i].now, files[i].whole, files[i].size);
-	for (; n >= 5; data += 5, n -= 5) {
+	for (; n >= 5 && n_changes < GROUPS; data += 5, n -= 5) {
 		k = data[0] & 1;
-		at = ((size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3]) % files[k].size;
+		at = ((size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3]) % sizes[k];
 		if (data[0] & 0x80)
-			sizes[k] = at;
+			memory_files[k].n = at;
 		else
-			files[k].now[at] = (char)(files[k].now[at] ^ (char)data[4]);
+			change(k, at, data[4]);
 	}
-	for (i = 0; i < 2; i++) {
-		fd = open(files[i].path, O_WRONLY | O_TRUNC);
-		CHECK(fd >= 0 && write(fd, files[i].now, sizes[i]) == (ssize_t)sizes[i]);
-		close(fd);
-	}
-	unlink(shm);
-	return sizes[0] == files[0].size && sizes[1] == files[1].size;
+	memory_forget_index();
+}
+
+static void
+mend(void)
+{
+	for (; n_changes > 0; n_changes--)
+		memory_files[changes[n_changes - 1].file].p[changes[n_changes - 1].at] = changes[n_changes - 1].was;
+	memory_files[MEMORY_DB].n = sizes[MEMORY_DB];
+	memory_files[MEMORY_WAL].n = sizes[MEMORY_WAL];
 }
 
 static bool
 as_written(const struct row *r)
 {
-	if (r->seq == LARGE)
-		return slice_eq(r->payload, (struct slice){ large, sizeof large });
-	return r->seq >= 1 && r->seq <= ROWS && slice_is(r->payload, made[r->seq - 1].payload) &&
-	    slice_is(r->id, made[r->seq - 1].id);
+	size_t i = (size_t)r->seq - 1;
+
+	return r->seq >= 1 && r->seq <= ROWS && slice_is(r->id, made[i].id) &&
+	    slice_eq(r->payload, (struct slice){ payloads[i], r->seq == LARGE ? sizeof payloads[i] : PAYLOAD });
 }
 
 static bool
@@ -137,53 +163,102 @@ no_page(void *arg UNUSED, uint32_t number UNUSED)
 	return NULL;
 }
 
-/* Each page by itself, where the sanitizer sees its end. */
+/* A page by itself, where the sanitizer sees its end. */
 static void
-read_pages(const struct file *f, size_t from, size_t step)
+read_page(const uint8_t *from)
 {
-	uint8_t *page = malloc(FRAME_PAGE);
+	static uint8_t *page;
 	struct row row;
 	struct buf rest;
 	size_t i;
 
+	if (!page)
+		page = malloc(FRAME_PAGE);
 	CHECK(page);
+	memcpy(page, from, FRAME_PAGE);
 	buf_init(&rest, 16 * FRAME_PAGE);
-	for (; from + FRAME_PAGE <= f->size; from += step) {
-		memcpy(page, f->now + from, FRAME_PAGE);
-		for (i = cells_count(page); i > 0; i--)
-			CHECK(!cells_row(page, i - 1, no_page, NULL, &rest, &row) || as_written(&row));
-	}
+	for (i = cells_count(page); i > 0; i--)
+		CHECK(!cells_row(page, i - 1, no_page, NULL, &rest, &row) || as_written(&row));
 	buf_fini(&rest);
-	free(page);
+}
+
+/* Those with a change; the others give what they gave before. */
+static void
+read_pages(void)
+{
+	const uint8_t *last = NULL, *page;
+	const struct change *c;
+	size_t first, step;
+
+	for (c = changes; c < changes + n_changes; c++) {
+		first = c->file == MEMORY_WAL ? 32 : 0;
+		step = c->file == MEMORY_WAL ? FRAME : FRAME_PAGE;
+		if (c->at < first)
+			continue;
+		page = memory_files[c->file].p + c->at - (c->at - first) % step + step - FRAME_PAGE;
+		if (page != last)
+			read_page(page);
+		last = page;
+	}
+}
+
+static void
+check_tail(bool whole)
+{
+	enum err e = dir_tail_check(MEMORY_DIR, segment, errmsg);
+
+	CHECK(e == ERR_OK || e == ERR_CORRUPT);
+	CHECK(!whole || e == ERR_OK);
+}
+
+static void
+read_segment(bool whole)
+{
+	struct segment *s;
+	int64_t last, oldest;
+	enum err e = segment_open(&s, MEMORY_DIR, segment, errmsg);
+
+	CHECK(!whole || e == ERR_OK);
+	if (e != ERR_OK)
+		return;
+	expected = 0;
+	e = segment_last_seq(s, &last);
+	if (e == ERR_OK)
+		e = segment_oldest(s, LARGE, &oldest);
+	if (e == ERR_OK)
+		e = segment_read(s, 0, take_next, NULL);
+	CHECK(!whole || (e == ERR_OK && expected == ROWS && last == ROWS));
+	segment_close(&s);
+}
+
+static void
+salvage(void)
+{
+	bool uncut = memory_files[MEMORY_DB].n == sizes[MEMORY_DB] && memory_files[MEMORY_WAL].n == sizes[MEMORY_WAL];
+	struct salvaged found;
+
+	expected = 0;
+	CHECK(salvage_read(MEMORY_DIR, segment, take_later, NULL, &found, errmsg) == ERR_OK && found.found <= ROWS);
+	/* what is missing is never said not to be; a cut between two turns cannot be seen */
+	CHECK(!uncut || found.found == ROWS || found.last_seq > found.found || !found.end_known);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct segment *s;
-	struct salvaged found;
-	enum err tail, e;
-	bool long_enough;
+	int who = n < 5 ? TAIL | SEGMENT | SALVAGE : readers[data[0] >> 4 & 7];
 
-	if (!files[0].whole)
+	if (!memory_files[0].p)
 		make_segment();
-	long_enough = damage(data, n);
-	read_pages(&files[0], 0, FRAME_PAGE);
-	read_pages(&files[1], 32 + FRAME_HEADER, FRAME_HEADER + FRAME_PAGE);
-	tail = dir_tail_check(dir, segment, errmsg);
-	CHECK(tail == ERR_OK || tail == ERR_CORRUPT);
-	expected = 0;
-	if (segment_open(&s, dir, segment, errmsg) == ERR_OK) {
-		e = segment_read(s, 0, take_next, NULL);
-		CHECK(n >= 5 || (tail == ERR_OK && e == ERR_OK && expected == ROWS));
-		segment_close(&s);
+	damage(data, n);
+	if (who & TAIL) {
+		check_tail(n < 5);
+		read_pages();
 	}
-	CHECK(access(files[0].path, F_OK) == 0 && access(files[1].path, F_OK) == 0);
-	if (n > 0 && !(data[0] & 0x40))
-		return 0;
-	expected = 0;
-	CHECK(salvage_read(dir, segment, take_later, NULL, &found, errmsg) == ERR_OK && found.found <= ROWS);
-	/* what is missing is never said not to be; a cut between two turns cannot be seen */
-	CHECK(!long_enough || found.found == ROWS || found.last_seq > found.found || !found.end_known);
+	if (who & SEGMENT)
+		read_segment(n < 5);
+	if (who & SALVAGE)
+		salvage();
+	mend();
 	return 0;
 }
