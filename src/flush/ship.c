@@ -8,6 +8,8 @@
 
 #define STAGED_BATCHES	100
 #define MINUTE_MS	60000
+#define TIMES_ALONE	3		/* a row runs out of time before others are tried without it */
+#define SLOW_MAX	8		/* rows in a row that do so, before it is the server */
 
 /* Where ship() stands in its batch. */
 struct course {
@@ -15,6 +17,8 @@ struct course {
 	size_t suspect_end;	/* a row in [from, suspect_end) was refused; 0: none known */
 	size_t hint;		/* the row the server named, or SIZE_MAX */
 	size_t alone;		/* the row that failed alone, or SIZE_MAX */
+	size_t slow;		/* the row that ran out of time alone, or SIZE_MAX; */
+	unsigned times;		/* how often in a row */
 };
 
 void
@@ -78,82 +82,145 @@ over_cap(struct ship *s, const char *why)
 	return ERR_FULL;
 }
 
-/* The row that failed alone, with what it was told, into quarantine. */
-static enum err
-quarantine(struct ship *s, struct sink *sink, const struct sink_batch *b,
-	   const struct sink_result *refusal, struct sink_result *r)
+static void
+log_quarantine(const struct batch *b, size_t row, const struct sink_bad *bad)
 {
-	struct sink_bad bad = refusal->refused;
+	struct sink_batch one;
 	char text[UUID_TEXT];
-	enum err e;
 
-	bad.row = 0;
-	if (quarantine_room(s) == 0)
-		return over_cap(s, bad.message);
-	e = sink->ops->attempt(sink, b, SINK_STAGED, &bad, 1, 1, r);
-	if (e == ERR_OK)
-		log_warning("flush.quarantine", "segment=%s seq=%lld sqlstate=%s: %s",
-		    uuid_text(b->parts[0].segment, text), (long long)b->rows[0].seq, bad.sqlstate, bad.message);
-	return e;
+	batch_slice(b, row, 1, &one);
+	log_warning("flush.quarantine", "segment=%s seq=%lld sqlstate=%s: %s",
+	    uuid_text(one.parts[0].segment, text), (long long)one.rows[0].seq, bad->sqlstate, bad->message);
 }
 
-/* One attempt at n rows; on errors of rows the course says where to look. */
+/* The first n_bad of n rows into quarantine, in one transaction with the others. */
+static enum err
+quarantine(struct ship *s, struct sink *sink, const struct batch *b, size_t n, const struct sink_bad bad[],
+	   size_t n_bad, struct course *c, struct shipped *out, struct sink_result *r)
+{
+	struct sink_batch slice;
+	size_t i, room = quarantine_room(s);
+	enum err e;
+
+	if (room < n_bad)
+		return over_cap(s, bad[0].message);
+	batch_slice(b, c->from, n, &slice);
+	e = sink->ops->attempt(sink, &slice, SINK_STAGED, bad, n_bad, room, r);
+	if (e != ERR_OK)
+		return e;
+	for (i = 0; i < n_bad; i++)
+		log_quarantine(b, c->from + i, &bad[i]);
+	account(s, r, SINK_STAGED, out);
+	c->from += n;
+	c->suspect_end = 0;
+	return ERR_OK;
+}
+
+static enum err
+too_slow(struct ship *s, const char *why)
+{
+	snprintf(s->errmsg, sizeof s->errmsg, "rows take longer than a statement may: %s", why);
+	return ERR_DOWN;
+}
+
+/*
+ * A row that ran out of time alone, again and again. Is it the row, or the server? The
+ * next one tells, without it: what runs out of time too is set aside with it on trial,
+ * and all of them go only in one transaction with a row that goes through.
+ */
+static enum err
+set_aside(struct ship *s, struct sink *sink, const struct batch *b, const struct sink_bad *first,
+	  struct course *c, struct shipped *out)
+{
+	struct sink_bad bad[SLOW_MAX];
+	struct sink_result r;
+	size_t n;
+	enum err e;
+
+	for (n = 1; n <= SLOW_MAX; n++) {
+		bad[n - 1] = *first;
+		bad[n - 1].row = n - 1;
+		snprintf(bad[n - 1].message, sizeof bad->message, "no end within the statement's time, "
+		    "while the row after it was answered");
+		if (c->from + n >= b->n)
+			return too_slow(s, "the last one alone; the next to come will tell whether it is that row");
+		e = quarantine(s, sink, b, n + 1, bad, n, c, out, &r);
+		if (e != ERR_INVALID)
+			return e;
+		out->failed++;
+		/* refused is answered, too */
+		if (r.refused.why != SINK_TIMED_OUT)
+			return quarantine(s, sink, b, n, bad, n, c, out, &r);
+	}
+	return too_slow(s, "several, each of them alone");
+}
+
+/* A row's error, and n were sent: the course says where to look. */
+static enum err
+row_failed(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct sink_result *r,
+	   struct course *c, struct shipped *out)
+{
+	struct sink_bad *bad = &r->refused;
+	bool slow = bad->why == SINK_TIMED_OUT;
+
+	c->suspect_end = c->from + n;
+	c->hint = bad->row == SIZE_MAX ? SIZE_MAX : c->from + bad->row;
+	out->failed++;
+	if (slow && n > 1) {
+		s->limit = n / 2;
+		log_limited(LOG_WARNING, "flush.slow", "%zu rows were cut off by the time that a statement has: "
+		    "they are tried in parts", n);
+	}
+	if (n > 1)
+		return ERR_OK;
+	if (slow) {
+		c->times = c->slow == c->from ? c->times + 1 : 1;
+		c->slow = c->from;
+		return c->times < TIMES_ALONE ? ERR_OK : set_aside(s, sink, b, bad, c, out);
+	}
+	/* refused alone twice in a row: then it is the row, and not the moment */
+	if (c->alone == c->from) {
+		bad->row = 0;
+		return quarantine(s, sink, b, 1, bad, 1, c, out, &(struct sink_result){ 0 });
+	}
+	c->alone = c->from;
+	return ERR_OK;
+}
+
+/* One attempt at n rows. */
 static enum err
 step(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct course *c,
      struct shipped *out)
 {
 	enum sink_mode mode = s->staged_left > 0 ? SINK_STAGED : SINK_PLAIN;
 	struct sink_batch slice;
-	struct sink_result r, after;
+	struct sink_result r;
 	enum err e;
 
 	batch_slice(b, c->from, n, &slice);
 	e = sink->ops->attempt(sink, &slice, mode, NULL, 0, quarantine_room(s), &r);
-	/* refused alone twice in a row: then it is the row, and not the moment */
-	if (e == ERR_INVALID && n == 1 && c->alone == c->from) {
-		out->failed++;
-		e = quarantine(s, sink, &slice, &r, &after);
-		r = after;
-		c->suspect_end = 0;
-	}
-	switch (e) {
-	case ERR_OK:
+	if (e == ERR_OK) {
 		account(s, &r, mode, out);
 		c->from += n;
 		return ERR_OK;
-	case ERR_BUSY:
-		if (mode == SINK_STAGED)
-			break;
-		s->staged_left = STAGED_BATCHES;
-		out->failed++;
-		return ERR_OK;
-	case ERR_INVALID:
-		if (n == 1 && c->alone == c->from)
-			break;
-		if (n == 1)
-			c->alone = c->from;
-		c->suspect_end = c->from + n;
-		c->hint = r.refused.row == SIZE_MAX ? SIZE_MAX : c->from + r.refused.row;
-		out->failed++;
-		return ERR_OK;
-	case ERR_FULL:
-		if (n == 1)
-			break;
-		s->limit = n / 2;
-		out->failed++;
-		return ERR_OK;
-	default:
-		break;
 	}
-	s->limit = n > 1 ? n / 2 : 1;
-	out->failed++;
-	return e;
+	if (e == ERR_INVALID)
+		e = row_failed(s, sink, b, n, &r, c, out);
+	else
+		out->failed++;
+	if (e == ERR_BUSY && mode == SINK_PLAIN) {
+		s->staged_left = STAGED_BATCHES;
+		return ERR_OK;
+	}
+	if (e != ERR_OK)
+		s->limit = n > 1 ? n / 2 : 1;
+	return e == ERR_FULL && n > 1 ? ERR_OK : e;
 }
 
 enum err
 ship(struct ship *s, struct sink *sink, const struct batch *b, struct shipped *out)
 {
-	struct course c = { 0, 0, SIZE_MAX, SIZE_MAX };
+	struct course c = { 0, 0, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0 };
 	enum err e = ERR_OK;
 
 	s->errmsg[0] = '\0';

@@ -10,6 +10,7 @@
 #include "sink/copy.h"
 #include "sink/pg.h"
 
+#define CUT_OFF		"57014"		/* by statement_timeout, or by hand */
 #define PIECE		(256 * 1024)	/* encoded at a time */
 
 /* Keeps what the server said about a row, and which row its n-th is. */
@@ -19,6 +20,7 @@ refused(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fat
 {
 	size_t i;
 
+	r->refused.why = strcmp(p->sqlstate, CUT_OFF) == 0 ? SINK_TIMED_OUT : SINK_REFUSED;
 	memcpy(r->refused.sqlstate, p->sqlstate, sizeof p->sqlstate);
 	snprintf(r->refused.message, sizeof r->refused.message, "%s", p->primary);
 	r->refused.row = SIZE_MAX;
@@ -33,6 +35,10 @@ static enum err
 load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fate[], enum fate sent,
 	 uint64_t nth, bool plain, struct sink_result *r)
 {
+	/* the statement was cut off, the connection goes on */
+	if (e == ERR_DOWN && strcmp(p->sqlstate, CUT_OFF) == 0 &&
+	    PQtransactionStatus(p->conn) == PQTRANS_INERROR)
+		return refused(p, b, fate, sent, nth, r);
 	if (e == ERR_OK || e == ERR_DOWN)
 		return e;
 	/* or two connections with the same retries in another order: staging sorts them */

@@ -98,7 +98,8 @@ pg_quarantine(struct pg *p, const struct sink_batch *b, const uint8_t fate[],
 			    "a unique index other than that of fingerprint, or a trigger, keeps it out");
 		for (k = 0; fate[i] == FATE_BAD && e == ERR_OK && k < n_bad; k++)
 			if (bad[k].row == i)
-				e = quarantine_row(p, &b->rows[i], segment_of(b, i), "refused",
+				e = quarantine_row(p, &b->rows[i], segment_of(b, i),
+				    bad[k].why == SINK_TIMED_OUT ? "timeout" : "refused",
 				    bad[k].sqlstate, bad[k].message);
 	}
 	return e;

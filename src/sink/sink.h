@@ -44,8 +44,12 @@ struct sink_batch {
 
 enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY into the table, or by way of a temporary one */
 
-/* A row found unstorable when tried alone. */
-struct sink_bad { size_t row; char sqlstate[6]; char message[512]; };	/* no event data */
+/* What happened to a row when it was tried: PostgreSQL refused it, or did not come to an
+ * end with it in time, which may be the row or the moment. */
+enum sink_why { SINK_REFUSED, SINK_TIMED_OUT };
+
+/* A row found unstorable; no event data in the message. */
+struct sink_bad { size_t row; enum sink_why why; char sqlstate[6]; char message[512]; };
 
 struct sink_result {
 	/* after ERR_OK */
@@ -69,7 +73,7 @@ struct sink_ops {
 	 * Rows in bad, rows of days that can have no partition, and rows that a unique
 	 * index other than the fingerprint's keeps out are quarantined, at most `room`.
 	 * ERR_BUSY: a duplicate key under SINK_PLAIN; try again with SINK_STAGED.
-	 * ERR_INVALID: a row was refused, see result. ERR_FULL: more than room. ERR_DOWN:
+	 * ERR_INVALID: a row was refused or took too long, see result. ERR_FULL: more than room. ERR_DOWN:
 	 * connection lost, outcome unknown. ERR_SETUP and the rest: wait and try again.
 	 */
 	enum err (*attempt)(struct sink *, const struct sink_batch *, enum sink_mode,

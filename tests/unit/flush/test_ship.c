@@ -27,7 +27,8 @@ static struct fake {
 	struct sink base;
 	int64_t progress[SEGMENTS];
 	unsigned stored[SEGMENTS][ROWS], quarantined[SEGMENTS][ROWS];
-	bool poison[SEGMENTS][ROWS];
+	bool poison[SEGMENTS][ROWS], slow[SEGMENTS][ROWS];
+	bool all_slow;		/* the server, whatever it is sent */
 	enum hints hints;
 	enum fault fault;
 	int at, attempts;
@@ -44,12 +45,23 @@ fake_connect(struct sink *s)
 }
 
 static enum err
-refuse(const struct sink_batch *b, size_t row, struct sink_result *r)
+refuse(const struct sink_batch *b, size_t row, enum sink_why why, struct sink_result *r)
 {
 	size_t hint = f.hints == RIGHT ? row : f.hints == WRONG ? (row + 3) % b->n_rows : SIZE_MAX;
 
-	r->refused = (struct sink_bad){ hint, "22P05", "poison" };
+	r->refused = (struct sink_bad){ hint, why, "22P05", "poison" };
+	if (why == SINK_TIMED_OUT)
+		memcpy(r->refused.sqlstate, "57014", 6);
 	return ERR_INVALID;
+}
+
+static bool
+is_bad(const struct sink_bad *bad, size_t n_bad, size_t row)
+{
+	for (; n_bad > 0; n_bad--, bad++)
+		if (bad->row == row)
+			return true;
+	return false;
 }
 
 static void
@@ -65,7 +77,7 @@ apply(const struct sink_batch *b, const struct sink_bad *bad, size_t n_bad, stru
 			if (b->rows[i].seq <= f.progress[g])
 				continue;
 			f.progress[g] = b->rows[i].seq;
-			if (n_bad > 0 && bad->row == i) {
+			if (is_bad(bad, n_bad, i)) {
 				f.quarantined[g][b->rows[i].seq - 1]++;
 				r->quarantined++;
 			} else {
@@ -95,12 +107,19 @@ fake_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, co
 	if (fault && f.fault == DUPLICATE && mode == SINK_PLAIN)
 		return ERR_BUSY;
 	if (fault && f.fault == REFUSED_ONCE && n_bad == 0)
-		return refuse(b, 0, r);
+		return refuse(b, 0, SINK_REFUSED, r);
 	for (k = 0; k < b->n_parts; k++)
-		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++)
-			if (f.poison[b->parts[k].segment.b[0]][b->rows[i].seq - 1] &&
-			    !(n_bad > 0 && bad->row == i))
-				return refuse(b, i, r);
+		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++) {
+			const uint8_t g = b->parts[k].segment.b[0];
+			const int64_t at = b->rows[i].seq - 1;
+
+			if (is_bad(bad, n_bad, i))
+				continue;
+			if (f.poison[g][at])
+				return refuse(b, i, SINK_REFUSED, r);
+			if (f.slow[g][at] || f.all_slow)
+				return refuse(b, i, SINK_TIMED_OUT, r);
+		}
 	apply(b, bad, n_bad, r);
 	if (fault && f.fault == LOST_AFTER)
 		return f.down = true, ERR_DOWN;
@@ -226,6 +245,60 @@ test_cost(void)
 }
 
 static void
+note_attempts(void)
+{
+	printf("# %d attempts\n", f.attempts);
+}
+
+/* Ships what there is once; true: all of it landed. */
+static bool
+ship_once(size_t rows, struct shipped *total, struct ship *s)
+{
+	static struct ship_cap cap;
+	struct batch b;
+	bool landed;
+
+	cap = (struct ship_cap){ .rows = 1000, .minute_ms = INT64_MAX };
+	*total = (struct shipped){ 0 };
+	if (batch_init(&b, rows, 100000) != ERR_OK)
+		return false;
+	ship_init(s, rows, &cap);
+	fill(&b, f.progress);
+	landed = ship(s, &f.base, &b, total) == ERR_OK;
+	batch_fini(&b);
+	return landed;
+}
+
+static void
+test_slow(enum hints hints)
+{
+	static const char *const names[] = { "right", "wrong", "no" };
+	struct shipped total;
+	struct ship s;
+	int i;
+
+	reset(LOST_BEFORE, hints, -1);
+	f.slow[0][5] = f.slow[1][0] = f.slow[1][1] = f.slow[1][2] = f.poison[1][3] = f.slow[2][20] = true;
+	ok(ship_once(1000, &total, &s), "%s hints: rows that run out of time alone are set aside", names[hints]);
+	is_int((int)total.quarantined, 6, "all of them, and what is refused");
+	is_int((int)total.loaded, SEGMENTS * ROWS - 6, "and no other");
+	note_attempts();
+	reset(LOST_BEFORE, hints, -1);
+	f.slow[2][ROWS - 1] = true;
+	ok(!ship_once(1000, &total, &s), "%s hints: the last row of all is waited for", names[hints]);
+	is_int((int)(total.quarantined + total.loaded), SEGMENTS * ROWS - 1, "alone");
+	ok(strstr(s.errmsg, "the last one alone") != NULL, "and it is said: %s", s.errmsg);
+	reset(LOST_BEFORE, hints, -1);
+	f.all_slow = true;
+	ok(!ship_once(1000, &total, &s), "%s hints: a slow server is waited for", names[hints]);
+	is_int((int)(total.quarantined + total.loaded), 0, "and no row is blamed");
+	for (i = 0; i < 9; i++)
+		f.slow[0][i] = true;
+	f.all_slow = false;
+	ok(!ship_once(1000, &total, &s) && total.quarantined == 0, "nor are nine in a row");
+}
+
+static void
 test_staging(void)
 {
 	struct shipped total = { 0 };
@@ -288,6 +361,8 @@ main(void)
 		for (hints = 0; hints < N_HINTS; hints++)
 			test_each_step((enum fault)fault, (enum hints)hints, 5);
 	}
+	for (hints = 0; hints < N_HINTS; hints++)
+		test_slow((enum hints)hints);
 	test_cost();
 	test_staging();
 	test_cap();
