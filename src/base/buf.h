@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 
@@ -38,6 +39,13 @@ static inline bool
 slice_is(struct slice a, const char *lit)
 {
 	return slice_eq(a, slice_str(lit));
+}
+
+/* The same for protocol tokens (RFC 9110: codings, schemes, types), in any case. */
+static inline bool
+slice_is_token(struct slice a, const char *lit)
+{
+	return a.n == strlen(lit) && (a.n == 0 || strncasecmp(a.p, lit, a.n) == 0);
 }
 
 struct buf {

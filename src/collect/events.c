@@ -115,10 +115,10 @@ static enum refusal
 undo_encoding(struct post *p)
 {
 	struct slice e = p->q->content_encoding;
-	bool said = slice_is(e, "gzip") || slice_is(e, "x-gzip");
+	bool said = slice_is_token(e, "gzip") || slice_is_token(e, "x-gzip");
 
 	p->body = p->q->body;
-	if (!said && e.n > 0 && !slice_is(e, "identity"))
+	if (!said && ((e.n > 0 && !slice_is_token(e, "identity")) || inflate_is_foreign(p->body)))
 		return REFUSE_ENCODING;
 	if (!inflate_is_gzip(p->body))
 		return said && p->body.n > 0 ? REFUSE_INVALID_GZIP : REFUSE_NONE;

@@ -262,6 +262,8 @@ put_head(const struct reply *r, FCGX_Stream *out)
 	FCGX_PutS("\r\n", out);
 	if (r->no_store)
 		FCGX_PutS("Cache-Control: no-store\r\n", out);
+	if (r->code == REFUSE_ENCODING)
+		FCGX_PutS("Accept-Encoding: gzip\r\n", out);
 	if (r->allow)
 		put_field("Allow: ", r->allow, out);
 	if (r->status == 401)

@@ -174,7 +174,7 @@ origin_allowed(const struct key *k, struct slice origin)
 		n = strcspn(p, ",");
 		if (n == 0)
 			return false;
-		if (n == origin.n && memcmp(p, origin.p, n) == 0)
+		if (n == origin.n && strncasecmp(p, origin.p, n) == 0)
 			return true;
 	}
 	return true;

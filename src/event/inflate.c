@@ -12,6 +12,23 @@ inflate_is_gzip(struct slice s)
 	return s.n >= 2 && memcmp(s.p, "\x1f\x8b", 2) == 0;
 }
 
+/* RFC 8878, RFC 1950, LZ4's frame format, xz; what is text (zlib's 78 5e, bzip2) may be a
+ * bad line before good ones, and stays that */
+bool
+inflate_is_foreign(struct slice s)
+{
+	static const char *const begins[] = {
+		"\x28\xb5\x2f\xfd", "\x78\x01", "\x78\x9c", "\x78\xda",
+		"\x04\x22\x4d\x18", "\xfd" "7zXZ",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(begins); i++)
+		if (s.n >= strlen(begins[i]) && memcmp(s.p, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
 /* Room for the next bytes: as much as there is, at least doubling; at the cap a
  * byte beside the buffer, which only a longer output would write. */
 static enum err

@@ -13,6 +13,9 @@
 /* Do the bytes begin like gzip (1f 8b)? No JSON text does. */
 bool inflate_is_gzip(struct slice);
 
+/* Or like another compression that clients use: zstd, zlib, LZ4, xz? No text does. */
+bool inflate_is_foreign(struct slice);
+
 /*
  * Inflates one gzip file (RFC 1952; several members are taken, trailing bytes are
  * not) into out, which is emptied first. ERR_INVALID: not complete gzip.

@@ -44,6 +44,17 @@ refuse "an event of 5 KB" 400 event_too_large "{\"a\":\"$(printf '%05000d' 0)\"}
 refuse "an id of 257 bytes" 400 attribute_too_long "{\"id\":\"$(printf '%0257d' 0)\"}"
 refuse "no gzip" 400 invalid_gzip '{"a":1}' -H 'Content-Encoding: gzip'
 refuse "another encoding" 415 unsupported_encoding '{"a":1}' -H 'Content-Encoding: br'
+is "says which it takes" "$(head_of Accept-Encoding)" gzip
+# zstd and zlib without a word of it, made by zstd(1) and Python's zlib
+refuse "zstd, unannounced" 415 unsupported_encoding '\0050\0265\0057\0375\0004\0130\0071\0000\0000\0173\0042\0141\0042\0072\0061\0175\0110\0213\0374\0062'
+refuse "zlib, unannounced" 415 unsupported_encoding '\0170\0234\0253\0126\0112\0124\0262\0062\0254\0005\0000\0010\0052\0002\0011'
+refuse "a br that is none, in capitals" 415 unsupported_encoding '{"a":1}' -H 'Content-Encoding: BR'
+for coding in GZIP X-Gzip; do
+	printf '{"a":1}' | gzip | post @- -H "Content-Encoding: $coding" >/dev/null
+	is "Content-Encoding: $coding" "$(status)" 202
+done
+post '{"a":1}' -H 'Content-Encoding: Identity' >/dev/null
+is "Content-Encoding: Identity" "$(status)" 202
 http POST /v1/other --data-binary '{}' >/dev/null
 problem "another path" 404 not_found
 http PUT /v1/events --data-binary '{}' >/dev/null

@@ -57,7 +57,7 @@ test_ways(void)
 	FILE *f = tmp_open(path);
 
 	fputs("# comment\n\n", f);
-	put_key(f, "secret-1", "web-1 web https://a.example,https://b.example");
+	put_key(f, "secret-1", "web-1 web https://a.example,https://B.example");
 	put_key(f, "secret-2", "web-2 web  # rotation");
 	put_key(f, "secret-3", "back back");
 	fclose(f);

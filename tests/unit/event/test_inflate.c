@@ -88,6 +88,9 @@ test_broken(void)
 	is_int(inflate_gzip((struct slice){ NULL, 0 }, &out), ERR_INVALID, "nothing");
 	is_int(inflate_gzip(SLICE("\x1f\x8b"), &out), ERR_INVALID, "two bytes of it");
 	ok(!inflate_is_gzip(SLICE("\x1f")) && !inflate_is_gzip(SLICE("{}")), "what does not begin like gzip");
+	ok(inflate_is_foreign(SLICE("\x28\xb5\x2f\xfd\x24")) && inflate_is_foreign(SLICE("\x78\x9c\xab")), "zstd and zlib are known");
+	ok(!inflate_is_foreign(SLICE("{}")) && !inflate_is_foreign(SLICE("x^y")) && !inflate_is_foreign(SLICE("\x28\xb5")) &&
+	    !inflate_is_foreign((struct slice){ NULL, 0 }) && !inflate_is_foreign(buf_slice(&z)), "what is neither");
 	buf_fini(&z);
 	buf_fini(&odd);
 	buf_fini(&out);
