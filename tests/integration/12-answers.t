@@ -127,6 +127,9 @@ refuse "another key" 401 unauthorized '{"a":1}' -H 'Authorization: Bearer fbk_0'
 refuse "another origin" 403 forbidden '{"a":1}' -H "Authorization: Bearer $key" -H 'Origin: https://other.example'
 refuse "a long Idempotency-Key" 400 bad_idempotency_key '{"a":1}' -H "x-api-key: $key" \
 	-H "Idempotency-Key: $(printf '%0256d' 0)"
+post '{"a":1}' -H "x-api-key: $key" -H 'Idempotency-Key: once' >/dev/null
+refuse "another body by one Idempotency-Key" 422 idempotency_key_reused '{"a":2}' -H "x-api-key: $key" \
+	-H 'Idempotency-Key: once'
 post '{"a":1}' -H "Authorization: Bearer $key" -H 'Origin: https://shop.example' >/dev/null
 is "the key opens" "$(status)" 202
 http POST "/v1/events?mode=sync&key=$key" --data-binary '[{"a":1},{"a":1e999}]' >/dev/null
