@@ -1,36 +1,23 @@
 #include "sink/ground.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "sink/advice.h"
+#include "sink/errmsg.h"
 #include "sink/state.h"
 
 #define SET_16	160000		/* from here on membership, its use and SET ROLE are three rights */
 
-static enum err refuse(char errmsg[1024], enum err, const char *fmt, ...) PRINTF(3, 4);
-
-static enum err
-refuse(char errmsg[1024], enum err e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(errmsg, 1024, fmt, ap);
-	va_end(ap);
-	return e;
-}
-
 /* One row, or NULL with the server's words. */
 static PGresult *
-ask(PGconn *conn, const char *sql, char errmsg[1024])
+ask(PGconn *conn, const char *sql, char errmsg[ERRMSG])
 {
 	PGresult *res = PQexec(conn, sql);
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
 		return res;
-	snprintf(errmsg, 1024, "%.1000s", PQerrorMessage(conn));
+	snprintf(errmsg, ERRMSG, "%.1000s", PQerrorMessage(conn));
 	errmsg[strcspn(errmsg, "\n")] = '\0';
 	PQclear(res);
 	return NULL;
@@ -54,41 +41,41 @@ static const char place_sql[] =
 	" FROM pg_database WHERE datname = current_database()";
 
 static enum err
-judge_place(PGconn *conn, const PGresult *res, char errmsg[1024])
+judge_place(PGconn *conn, const PGresult *res, char errmsg[ERRMSG])
 {
 	const char *encoding = PQgetvalue(res, 0, ENCODING), *db = PQdb(conn);
 	struct advice a;
 
 	advice_make(&a, conn, db, PQgetvalue(res, 0, SUPERUSER));
 	if (is_true(res, RECOVERY))
-		return refuse(errmsg, ERR_SETUP, "this server is a standby, which takes no changes: connect to the "
+		return errmsg_set(errmsg, ERR_SETUP, "this server is a standby, which takes no changes: connect to the "
 		    "primary, or name all servers and add target_session_attrs=read-write");
 	if (is_true(res, READ_ONLY))
-		return refuse(errmsg, ERR_SETUP, "this server allows no writing (default_transaction_read_only is "
+		return errmsg_set(errmsg, ERR_SETUP, "this server allows no writing (default_transaction_read_only is "
 		    "on, as some providers set it when a volume is full)");
 	if (strcmp(encoding, "UTF8") != 0)
-		return refuse(errmsg, ERR_SETUP, "the encoding of database \"%s\" is %s, it has to be UTF8: no event "
+		return errmsg_set(errmsg, ERR_SETUP, "the encoding of database \"%s\" is %s, it has to be UTF8: no event "
 		    "would ever be loaded into it. Make another, for example: %screatedb %s -E UTF8 -T template0 "
 		    "--locale=C.UTF-8 NAME", db, encoding, a.sudo, a.server);
 	if (is_true(res, TEMPLATE))
-		return refuse(errmsg, ERR_SETUP, "\"%s\" is a template: each new database would be a copy of this one. "
+		return errmsg_set(errmsg, ERR_SETUP, "\"%s\" is a template: each new database would be a copy of this one. "
 		    "Make one of its own, for example: %screatedb %s forebay", db, a.sudo, a.server);
 	if (is_true(res, STRANGER))
-		return refuse(errmsg, ERR_SETUP, "database \"%s\" has a schema \"forebay\" that is none of ours: it has "
+		return errmsg_set(errmsg, ERR_SETUP, "database \"%s\" has a schema \"forebay\" that is none of ours: it has "
 		    "no table \"migration\". Give that one another name, for example: %spsql %s -c "
 		    "'ALTER SCHEMA forebay RENAME TO forebay_old'", db, a.sudo, a.conninfo);
 	return ERR_OK;
 }
 
 enum err
-ground_database(PGconn *conn, char errmsg[1024])
+ground_database(PGconn *conn, char errmsg[ERRMSG])
 {
 	int version = PQserverVersion(conn);
 	PGresult *res;
 	enum err e;
 
 	if (version < GROUND_LEAST * 10000)
-		return refuse(errmsg, ERR_SETUP, "this server is PostgreSQL %d, the least that will do is %d",
+		return errmsg_set(errmsg, ERR_SETUP, "this server is PostgreSQL %d, the least that will do is %d",
 		    version / 10000, GROUND_LEAST);
 	res = ask(conn, place_sql, errmsg);
 	if (!res)
@@ -122,7 +109,7 @@ grants_itself(PGconn *conn, const PGresult *res)
 }
 
 static enum err
-judge_role(PGconn *conn, const PGresult *res, bool first, char errmsg[1024])
+judge_role(PGconn *conn, const PGresult *res, bool first, char errmsg[ERRMSG])
 {
 	const char *me = PQgetvalue(res, 0, ME), *db = PQdb(conn);
 	struct advice helper, owner;
@@ -132,23 +119,23 @@ judge_role(PGconn *conn, const PGresult *res, bool first, char errmsg[1024])
 	if (is_true(res, SUPER))
 		return ERR_OK;
 	if (first && !is_true(res, MAKES_SCHEMA))
-		return refuse(errmsg, ERR_SETUP, "role \"%s\" may not make a schema in database \"%s\": run this as a "
+		return errmsg_set(errmsg, ERR_SETUP, "role \"%s\" may not make a schema in database \"%s\": run this as a "
 		    "superuser, or as the database's owner with CREATEROLE: %sforebay db migrate --conninfo %s", me, db,
 		    owner.sudo, owner.conninfo);
 	if (is_true(res, ACTS) || (first && grants_itself(conn, res)))
 		return ERR_OK;
 	if (is_true(res, FREE))
-		return refuse(errmsg, ERR_SETUP, "role \"%s\" may not create the roles forebay_owner and "
+		return errmsg_set(errmsg, ERR_SETUP, "role \"%s\" may not create the roles forebay_owner and "
 		    "forebay_flusher; as a superuser type: %spsql %s -c 'ALTER ROLE \"%s\" CREATEROLE'", me,
 		    helper.sudo, helper.conninfo, me);
-	return refuse(errmsg, ERR_SETUP, "the roles forebay_owner and forebay_flusher, which serve all databases of this "
+	return errmsg_set(errmsg, ERR_SETUP, "the roles forebay_owner and forebay_flusher, which serve all databases of this "
 	    "server, are not role \"%s\"'s to use or to grant. As a superuser, or as who may grant them, "
 	    "type: %spsql %s -c 'GRANT forebay_owner TO \"%s\"%s' -c 'GRANT forebay_flusher TO \"%s\" WITH ADMIN OPTION'",
 	    me, helper.sudo, helper.conninfo, me, PQserverVersion(conn) < SET_16 ? "" : " WITH INHERIT TRUE, SET TRUE", me);
 }
 
 enum err
-ground_role(PGconn *conn, bool first, char errmsg[1024])
+ground_role(PGconn *conn, bool first, char errmsg[ERRMSG])
 {
 	char sql[sizeof role_sql + 16];
 	PGresult *res;
@@ -166,7 +153,7 @@ ground_role(PGconn *conn, bool first, char errmsg[1024])
 /* --- no connection ------------------------------------------------------------------ */
 
 enum err
-ground_login(PGconn *conn, char errmsg[1024])
+ground_login(PGconn *conn, char errmsg[ERRMSG])
 {
 	const char *db = PQdb(conn) ? PQdb(conn) : "";
 	char words[600], state[6];
@@ -182,13 +169,13 @@ ground_login(PGconn *conn, char errmsg[1024])
 	advice_make(&a, conn, db, "OWNER");
 	advice_make(&server, conn, "", ADVICE_SUPERUSER);
 	if (PQconnectionNeedsPassword(conn) || strcmp(state, "28P01") == 0)
-		return refuse(errmsg, ERR_SETUP, "%s; the password comes from ~/.pgpass, PGPASSWORD, or password= in "
+		return errmsg_set(errmsg, ERR_SETUP, "%s; the password comes from ~/.pgpass, PGPASSWORD, or password= in "
 		    "--conninfo", words);
 	if (strncmp(state, "28", 2) == 0)
-		return refuse(errmsg, ERR_SETUP, "%s; come as the database's owner or as a superuser, for example: "
+		return errmsg_set(errmsg, ERR_SETUP, "%s; come as the database's owner or as a superuser, for example: "
 		    "%sforebay db migrate --conninfo %s", words, a.sudo, a.conninfo);
 	if (strcmp(state, "3D000") == 0)
-		return refuse(errmsg, ERR_DOWN, "%s; make it, for example: %screatedb %s -E UTF8 -T template0 '%s'", words,
+		return errmsg_set(errmsg, ERR_DOWN, "%s; make it, for example: %screatedb %s -E UTF8 -T template0 '%s'", words,
 		    server.sudo, server.server, db);
-	return refuse(errmsg, ERR_DOWN, "%s", words);
+	return errmsg_set(errmsg, ERR_DOWN, "%s", words);
 }

@@ -1,160 +1,31 @@
 #include "sink/schema.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <openssl/sha.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "sink/errmsg.h"
 #include "sink/ground.h"
 #include "sink/pg.h"
+#include "sink/sqlfile.h"
 
-#define FILES_MAX	1000
-#define SIZE_LIMIT	(1024 * 1024)
 #define DENIED		"42501"			/* insufficient_privilege */
 #define LOCK		"1718579813, 1"		/* "fore"; partitions take ..., 2, retention ..., 3 */
 
-struct file {
-	int number;
-	char name[SCHEMA_NAME];
-	char checksum[2 * SHA256_DIGEST_LENGTH + 1];
-	struct buf text;		/* with a NUL */
-	bool pending;
-};
-
 struct migration {
 	PGconn *conn;
-	struct file *files;
+	struct sqlfile *files;
 	size_t n;
 	char sqlstate[6];		/* of the last refusal */
 	char *errmsg;
 };
-
-static enum err fail(struct migration *, enum err, const char *fmt, ...) PRINTF(3, 4);
-
-static enum err
-fail(struct migration *m, enum err e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(m->errmsg, 1024, fmt, ap);
-	va_end(ap);
-	return e;
-}
-
-/* --- files ------------------------------------------------------------------- */
-
-/* "0001-name.sql" */
-static int
-file_number(const char *name)
-{
-	size_t n = strlen(name);
-	char *end;
-	long number = strtol(name, &end, 10);
-
-	if (end != name + 4 || *end != '-' || n >= SCHEMA_NAME || n < 9 || number < 1 ||
-	    strcmp(name + n - 4, ".sql") != 0)
-		return 0;
-	return (int)number;
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-	const struct file *x = a, *y = b;
-
-	return x->number - y->number;
-}
-
-static void
-checksum(struct file *f)
-{
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	size_t i;
-
-	SHA256((const unsigned char *)f->text.p, f->text.n, digest);
-	for (i = 0; i < sizeof digest; i++)
-		snprintf(f->checksum + 2 * i, 3, "%02x", digest[i]);
-}
-
-static enum err
-read_file(struct migration *m, struct file *f, const char *dir)
-{
-	char path[1024], piece[4096];
-	size_t got;
-	FILE *in;
-	bool good;
-
-	if (snprintf(path, sizeof path, "%s/%s", dir, f->name) >= (int)sizeof path)
-		return fail(m, ERR_IO, "%.200s: the name is too long", dir);
-	in = fopen(path, "re");
-	if (!in)
-		return fail(m, ERR_IO, "%.300s: %s", path, strerror(errno));
-	while ((got = fread(piece, 1, sizeof piece, in)) > 0)
-		buf_put(&f->text, piece, got);
-	good = !ferror(in);
-	fclose(in);
-	if (good)
-		checksum(f);
-	buf_put(&f->text, "", 1);
-	return good && !f->text.failed ? ERR_OK : fail(m, ERR_IO, "%.300s: cannot be read whole", path);
-}
-
-static enum err
-list_files(struct migration *m, const char *dir)
-{
-	DIR *dp = opendir(dir);
-	struct dirent *d;
-	int number;
-
-	if (!dp)
-		return fail(m, ERR_IO, "%.300s: %s", dir, strerror(errno));
-	while ((d = readdir(dp)) && m->n < FILES_MAX) {
-		number = file_number(d->d_name);
-		if (number == 0)
-			continue;
-		m->files[m->n].number = number;
-		snprintf(m->files[m->n].name, SCHEMA_NAME, "%.127s", d->d_name);
-		buf_init(&m->files[m->n++].text, SIZE_LIMIT);
-	}
-	closedir(dp);
-	return m->n > 0 ? ERR_OK : fail(m, ERR_IO, "%.300s: there are no migrations (NNNN-*.sql)", dir);
-}
-
-static enum err
-read_files(struct migration *m, const char *dir)
-{
-	enum err e;
-	size_t i;
-
-	m->files = calloc(FILES_MAX, sizeof *m->files);
-	if (!m->files)
-		return fail(m, ERR_NOMEM, "out of memory");
-	e = list_files(m, dir);
-	if (e == ERR_OK)
-		qsort(m->files, m->n, sizeof *m->files, by_number);
-	for (i = 0; e == ERR_OK && i < m->n; i++) {
-		if (i > 0 && m->files[i].number == m->files[i - 1].number)
-			e = fail(m, ERR_INVALID, "%s and %s have the same number", m->files[i - 1].name,
-			    m->files[i].name);
-		else
-			e = read_file(m, &m->files[i], dir);
-	}
-	return e;
-}
-
-/* --- the database -------------------------------------------------------------- */
 
 static enum err
 lost(struct migration *m)
 {
 	char *end;
 
-	fail(m, ERR_DOWN, "%.900s", PQerrorMessage(m->conn));
+	errmsg_set(m->errmsg, ERR_DOWN, "%.900s", PQerrorMessage(m->conn));
 	for (end = m->errmsg + strlen(m->errmsg); end > m->errmsg && end[-1] == '\n'; end--)
 		end[-1] = '\0';
 	return ERR_DOWN;
@@ -171,7 +42,7 @@ connect(struct migration *m, const struct conf *c, const char *conninfo)
 	enum err e = ERR_OK;
 
 	if (!conninfo && pg_password(c, password, path) != ERR_OK)
-		return fail(m, ERR_SETUP, "the password file %.300s cannot be read", path);
+		return errmsg_set(m->errmsg, ERR_SETUP, "the password file %.300s cannot be read", path);
 	if (*password)
 		names[4] = "password";
 	m->conn = PQconnectdbParams(names, values, 1);
@@ -182,7 +53,7 @@ connect(struct migration *m, const struct conf *c, const char *conninfo)
 }
 
 static enum err
-refused(struct migration *m, const PGresult *res, const struct file *f)
+refused(struct migration *m, const PGresult *res, const struct sqlfile *f)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -195,14 +66,14 @@ refused(struct migration *m, const PGresult *res, const struct file *f)
 	for (i = 0; f && at && i + 1 < strtoull(at, NULL, 10) && i < f->text.n; i++)
 		line += f->text.p[i] == '\n';
 	if (f && strcmp(state, DENIED) == 0)
-		return fail(m, ERR_SETUP, "%s: %.400s; run it as a superuser, or as the database's owner "
+		return errmsg_set(m->errmsg, ERR_SETUP, "%s: %.400s; run it as a superuser, or as the database's owner "
 		    "with CREATEROLE who is a member of forebay_owner", f->name, message);
 	if (strcmp(state, "55P03") == 0)
-		return fail(m, ERR_BUSY, f ? "%.400s: somebody uses what %s changes; nothing of it was done, try again"
+		return errmsg_set(m->errmsg, ERR_BUSY, f ? "%.400s: somebody uses what %s changes; nothing of it was done, try again"
 		    : "%.400s: another migration is going on", message, f ? f->name : "");
 	if (f)
-		return fail(m, ERR_INVALID, "%s:%zu: %.400s (%s)", f->name, line, message, state);
-	return fail(m, ERR_INVALID, "%.400s (%s)", message, state);
+		return errmsg_set(m->errmsg, ERR_INVALID, "%s:%zu: %.400s (%s)", f->name, line, message, state);
+	return errmsg_set(m->errmsg, ERR_INVALID, "%.400s (%s)", message, state);
 }
 
 /* The first refusal, else the last result: of a connection that a FATAL ends, libpq's
@@ -226,7 +97,7 @@ first_refusal(PGconn *conn, const char *sql)
 }
 
 static enum err
-query(struct migration *m, const struct file *f, PGresult **out, const char *sql,
+query(struct migration *m, const struct sqlfile *f, PGresult **out, const char *sql,
       const char *const params[], int n)
 {
 	PGresult *res = n ? PQexecParams(m->conn, sql, n, NULL, params, NULL, NULL, 0)
@@ -251,7 +122,7 @@ begin(struct migration *m)
 	    " SET LOCAL lock_timeout = '60s'; SET LOCAL client_min_messages = warning", NULL, 0);
 
 	if (e != ERR_OK && strcmp(m->sqlstate, "08P01") == 0)
-		return fail(m, ERR_SETUP, "there is a pooler here that takes no transactions (statement mode): go to "
+		return errmsg_set(m->errmsg, ERR_SETUP, "there is a pooler here that takes no transactions (statement mode): go to "
 		    "PostgreSQL itself, or through a pool in transaction or session mode");
 	return e;
 }
@@ -263,7 +134,7 @@ commit(struct migration *m)
 	enum err e = query(m, NULL, &res, "COMMIT", NULL, 0);
 
 	if (e == ERR_OK && strcmp(PQcmdStatus(res), "COMMIT") != 0)
-		e = fail(m, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
+		e = errmsg_set(m->errmsg, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
 	PQclear(res);
 	return e;
 }
@@ -281,7 +152,7 @@ rollback(struct migration *m)
  * waited for.
  */
 static enum err
-applied(struct migration *m, const struct file *f, char out[128])
+applied(struct migration *m, const struct sqlfile *f, char out[128])
 {
 	PGresult *res = NULL;
 	char number[16];
@@ -303,7 +174,7 @@ applied(struct migration *m, const struct file *f, char out[128])
 		snprintf(out, 128, "%s", PQgetvalue(res, 0, 0));
 	PQclear(res);
 	if (e == ERR_OK && *out && strcmp(out, f->checksum) != 0)
-		e = fail(m, ERR_INVALID, "%s was changed after it had been applied: its SHA-256 is %s, "
+		e = errmsg_set(m->errmsg, ERR_INVALID, "%s was changed after it had been applied: its SHA-256 is %s, "
 		    "applied was %s; put the file back, changes go into a new one", f->name, f->checksum, out);
 	return e;
 }
@@ -345,7 +216,7 @@ survey(struct migration *m)
 
 /* Under the lock, where somebody else may have done it meanwhile: then *done stays false. */
 static enum err
-apply_locked(struct migration *m, const struct file *f, bool *done)
+apply_locked(struct migration *m, const struct sqlfile *f, bool *done)
 {
 	char number[16], have[128] = "";
 	enum err e = query(m, NULL, NULL, "SELECT pg_advisory_xact_lock(" LOCK ")", NULL, 0);
@@ -364,7 +235,7 @@ apply_locked(struct migration *m, const struct file *f, bool *done)
 }
 
 static enum err
-apply(struct migration *m, const struct file *f, bool *done)
+apply(struct migration *m, const struct sqlfile *f, bool *done)
 {
 	enum err e = begin(m);
 
@@ -403,7 +274,7 @@ schema_migrate(const struct conf *c, const char *conninfo, const char *dir, bool
 	enum err e;
 
 	errmsg[0] = '\0';
-	e = read_files(&m, dir);
+	e = sqlfiles_read(&m.files, &m.n, dir, errmsg);
 	if (e == ERR_OK)
 		e = connect(&m, c, conninfo);
 	if (e == ERR_OK)
@@ -411,8 +282,6 @@ schema_migrate(const struct conf *c, const char *conninfo, const char *dir, bool
 	if (e == ERR_OK)
 		e = each(&m, dry_run, report, arg);
 	PQfinish(m.conn);
-	while (m.n > 0)
-		buf_fini(&m.files[--m.n].text);
-	free(m.files);
+	sqlfiles_free(&m.files, m.n);
 	return e;
 }

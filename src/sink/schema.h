@@ -11,8 +11,6 @@
 #include "base/conf.h"
 #include "base/err.h"
 
-#define SCHEMA_NAME	128
-
 enum schema_state { SCHEMA_PRESENT, SCHEMA_PENDING, SCHEMA_APPLIED };
 /* Told of each file in order; present ones too. */
 typedef void schema_report(void *arg, const char *name, enum schema_state);
