@@ -15,6 +15,10 @@ tally_step() {		# NAME STATUS
 	if [ "$2" = 0 ]; then echo "PASS $1"; else echo "FAIL $1"; fi >>"$RESULTS"
 }
 
+tally_skip() {		# NAME
+	echo "SKIP $1" >>"$RESULTS"
+}
+
 # A suite that failed without a test that did: the harness itself.
 tally_suite() {		# NAME STATUS
 	[ "$2" = 0 ] || grep -qE '^(FAIL|XPASS|ERROR) ' "$RESULTS" || tally_step "$1" "$2"
