@@ -31,6 +31,7 @@ PSQL_PACKAGES='postgresql-client command psql'
 CHECK_PACKAGES='
 cppcheck          command cppcheck
 haproxy           command haproxy
+pgbouncer         file    /usr/sbin/pgbouncer
 mandoc            command mandoc
 patch             command patch
 shellcheck        command shellcheck

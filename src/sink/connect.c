@@ -1,6 +1,6 @@
 /*
- * Connecting, and what must hold before the first batch: encoding, durability of
- * commits, schema, and that this is still the same database.
+ * Connecting. What must hold before the first batch and in each transaction is
+ * looked at in session.c.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,36 +16,41 @@
 #include "sink/pg.h"
 #include "sink/state.h"
 
-#define SCHEMA_NEEDED	1	/* number of the newest file in sql/ that this code builds on */
 #define SECONDS		"5"	/* connect_timeout for each host unless the connection string has one */
 #define TLS_PATIENCE	3	/* failed handshakes in a row, before it is a person's */
 #define SYN_RETRIES	2	/* a host that swallows packets is given up after 7 s */
 
-/* Timeouts end what a dead or frozen client holds. Hash and merge joins would read
- * whole partitions to look up a batch; without seqscan costs look high enough to be
- * worth compiling. */
-static const char session_sql[] =
-	"SET search_path = pg_catalog, pg_temp;"
-	"SET lock_timeout = '10s';"
-	"SET statement_timeout = '60s';"
-	"SET idle_in_transaction_session_timeout = '60s';"
-	"SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
-	"SET tcp_user_timeout = 60000;"
-	"SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;"
-	"SET jit = off;"
-	"SELECT set_config('synchronous_commit',"
-	" CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END,"
-	" false)";
+/*
+ * What the server says beside its answers. Decided by names of its own source, which
+ * no language changes: SyncRepWaitForLSN warns that a commit may stand on this server
+ * alone; all other warnings, of a trigger for instance, are somebody else's. An error
+ * that comes while nothing was asked is a farewell.
+ */
+static bool
+is_error(const PGresult *res)
+{
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (!severity)		/* of a pooler, which speaks no other language */
+		severity = PQresultErrorField(res, PG_DIAG_SEVERITY);
+	return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "ERROR") == 0 ||
+	    strcmp(severity, "PANIC") == 0);
+}
 
 static void
 take_notice(void *arg, const PGresult *res)
 {
 	struct pg *p = arg;
-	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
-	if (severity && strcmp(severity, "WARNING") == 0) {
-		p->warned = true;
+	if (is_error(res)) {
+		p->farewell = true;
+		snprintf(p->sqlstate, sizeof p->sqlstate, "%s", state ? state : "");
+		pg_fail(p, ERR_OK, "%.300s", message ? message : "?");
+	} else if (function && strcmp(function, "SyncRepWaitForLSN") == 0) {
+		p->unreplicated = true;
 		pg_fail(p, ERR_OK, "PostgreSQL warned: %.300s", message ? message : "?");
 	}
 }
@@ -200,105 +205,12 @@ dial(struct pg *p, const char *password)
 	return e;
 }
 
-static const char *
-field(const PGresult *res, int column)
-{
-	return PQntuples(res) == 1 && !PQgetisnull(res, 0, column) ? PQgetvalue(res, 0, column) : "";
-}
-
-static enum err
-check_session(struct pg *p)
-{
-	PGresult *res = NULL;
-	const char *encoding = PQparameterStatus(p->conn, "server_encoding");
-	const char *sync;
-	enum err e;
-
-	if (!encoding || strcmp(encoding, "UTF8") != 0)
-		return pg_fail(p, ERR_SETUP, "the database's encoding is %s, it has to be UTF8; make one with: "
-		    "CREATE DATABASE forebay ENCODING 'UTF8' TEMPLATE template0", encoding ? encoding : "?");
-	e = pg_exec(p, session_sql);
-	if (e == ERR_OK)
-		e = pg_query(p, &res, "SELECT current_setting('synchronous_commit'), pg_get_userbyid(datdba)"
-		    " FROM pg_database WHERE datname = current_database()", NULL, 0);
-	if (e != ERR_OK)
-		return e;
-	sync = field(res, 0);
-	if (strcmp(sync, "on") != 0 && strcmp(sync, "remote_apply") != 0)
-		e = pg_fail(p, ERR_SETUP, "synchronous_commit is %s and cannot be turned on", sync);
-	advice_make(&p->owner, p->conn, PQdb(p->conn), field(res, 1));
-	PQclear(res);
-	return e;
-}
-
-enum err
-pg_remember(struct pg *p)
-{
-	char path[1024], id[UUID_TEXT];
-	enum err e;
-
-	snprintf(path, sizeof path, "%s/database", p->state_dir);
-	e = file_replace(path, uuid_text(p->database, id));
-	/* a journal that has filled its volume must be emptied first, and that takes
-	 * this very connection; what stands on a read-only one is to be saved */
-	p->unremembered = e != ERR_OK && (errno == ENOSPC || errno == EDQUOT || errno == EROFS);
-	return e == ERR_OK || p->unremembered ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
-}
-
-/* The database's uuid against the one that was remembered, or remembers it. */
-static enum err
-check_identity(struct pg *p, const char *id)
-{
-	char path[1024], known[UUID_TEXT] = "";
-	enum err e;
-
-	if (!uuid_parse(id, strlen(id), &p->database))
-		return pg_fail(p, ERR_SETUP, "table forebay.database does not hold its one row; type: "
-		    "%spsql %s -c 'INSERT INTO forebay.database DEFAULT VALUES'", p->owner.sudo, p->owner.conninfo);
-	if (snprintf(path, sizeof path, "%s/database", p->state_dir) >= (int)sizeof path)
-		return pg_fail(p, ERR_INVALID, "%.200s: the name is too long", p->state_dir);
-	e = file_read(path, known, sizeof known);
-	if (e == ERR_OK && strcmp(known, id) != 0)
-		return pg_fail(p, ERR_SETUP, "this is another database than the one this journal is loaded "
-		    "into: %s is remembered, %s was found at %.200s; if that is meant, type: rm '%s'",
-		    known, id, p->owner.conninfo, path);
-	if (e == ERR_DOWN)
-		return pg_remember(p);
-	return e == ERR_OK ? ERR_OK : pg_fail(p, e, "%.300s: %s", path, strerror(errno));
-}
-
-static enum err
-check_schema(struct pg *p)
-{
-	PGresult *res = NULL;
-	long number = 0;
-	enum err e = pg_query(p, &res, "SELECT to_regclass('forebay.migration')", NULL, 0);
-
-	if (e != ERR_OK)
-		return e;
-	if (*field(res, 0)) {
-		PQclear(res);
-		e = pg_query(p, &res, "SELECT (SELECT max(number) FROM forebay.migration),"
-		    " (SELECT id FROM forebay.database)", NULL, 0);
-		if (e != ERR_OK)
-			return e;
-		number = strtol(field(res, 0), NULL, 10);
-	}
-	if (number < SCHEMA_NEEDED)
-		e = pg_fail(p, ERR_SETUP, "the database has schema %ld of forebay, this program needs %d; as "
-		    "its owner or a superuser type: %sforebay db migrate --conninfo %s", number, SCHEMA_NEEDED, p->owner.sudo,
-		    p->owner.conninfo);
-	else
-		e = check_identity(p, field(res, 1));
-	PQclear(res);
-	return e;
-}
-
 void
 pg_disconnect(struct pg *p)
 {
 	PQfinish(p->conn);
 	p->conn = NULL;
+	p->farewell = false;
 	pg_partitions_forget(p);
 }
 
@@ -320,20 +232,8 @@ pg_connect(struct sink *s)
 		e = pg_fail(p, ERR_DOWN, "the connection cannot be made non-blocking");
 	if (e == ERR_OK) {
 		PQsetNoticeReceiver(p->conn, take_notice, p);
-		e = check_session(p);
+		e = pg_meet(p);
 	}
-	if (e == ERR_OK)
-		e = check_schema(p);
-	/*
-	 * This COMMIT waits for synchronous standbys: the progress that is read after
-	 * it stands there too, also what an earlier COMMIT left in doubt.
-	 */
-	if (e == ERR_OK)
-		e = pg_exec(p, "BEGIN");
-	if (e == ERR_OK)
-		e = pg_exec(p, PG_STAGE_SQL);
-	if (e == ERR_OK)
-		e = pg_commit(p);
 	if (e != ERR_OK)
 		pg_disconnect(p);
 	return e;

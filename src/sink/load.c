@@ -1,5 +1,6 @@
 /*
- * The statements of an attempt that put rows into tables.
+ * Events into their table: the day before is asked, then COPY on the fast path, or
+ * insert.c where there are duplicates.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +31,9 @@ refused(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fat
 	return ERR_INVALID;
 }
 
-/* What an error of a statement that loads rows means. */
-static enum err
-load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fate[], enum fate sent,
-	 uint64_t nth, bool plain, struct sink_result *r)
+enum err
+pg_load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fate[], enum fate sent,
+	    uint64_t nth, struct sink_result *r)
 {
 	/* the statement was cut off, the connection goes on */
 	if (e == ERR_DOWN && strcmp(p->sqlstate, CUT_OFF) == 0 &&
@@ -41,16 +41,12 @@ load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t fat
 		return refused(p, b, fate, sent, nth, r);
 	if (e == ERR_OK || e == ERR_DOWN)
 		return e;
-	/* or two connections with the same retries in another order: staging sorts them */
-	if (plain && (strcmp(p->sqlstate, "23505") == 0 || strcmp(p->sqlstate, "40P01") == 0))
-		return ERR_BUSY;
 	return pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
 }
 
-/* Sends the rows of one fate; *sent is how many. ord: with the staging table's first column. */
+/* Sends the rows with FATE_LOAD; *sent is how many. */
 static enum err
-send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fate which, bool ord,
-	  uint64_t *sent)
+send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], uint64_t *sent)
 {
 	struct buf *out = &p->out;
 	enum err e = ERR_OK;
@@ -61,12 +57,9 @@ send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum f
 	copy_header(out);
 	for (k = 0; e == ERR_OK && k < b->n_parts; k++) {
 		for (i = b->parts[k].first; e == ERR_OK && i < b->parts[k].first + b->parts[k].n; i++) {
-			if (fate[i] != (uint8_t)which)
+			if (fate[i] != FATE_LOAD)
 				continue;
-			if (which == FATE_REJECTION)
-				copy_rejection(out, &b->rows[i], b->parts[k].segment);
-			else
-				copy_event(out, &b->rows[i], b->parts[k].segment, ord ? (int32_t)i : -1);
+			copy_event(out, &b->rows[i], b->parts[k].segment);
 			++*sent;
 			if (out->failed)
 				e = pg_fail(p, ERR_NOMEM, "out of memory");
@@ -81,21 +74,23 @@ send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum f
 }
 
 static enum err
-copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fate[],
-     enum fate which, bool plain, struct sink_result *r)
+copy(struct pg *p, const struct sink_batch *b, const uint8_t fate[], struct sink_result *r)
 {
 	uint64_t sent = 0, count = 0, row = 0;
-	enum err e = pg_copy_begin(p, sql);
+	enum err e = pg_copy_begin(p, "COPY forebay.event (" COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)");
 
 	if (e == ERR_OK)
-		e = send_rows(p, b, fate, which, which == FATE_LOAD && !plain, &sent);
+		e = send_rows(p, b, fate, &sent);
 	CRASH_POINT("copying");
 	if (e != ERR_OK)
 		return e;
 	e = pg_copy_end(p, &count, &row);
-	e = load_err(p, e, b, fate, which, row, plain, r);
+	/* or two connections with the same retries in another order: staging sorts them */
+	if (e != ERR_OK && (strcmp(p->sqlstate, "23505") == 0 || strcmp(p->sqlstate, "40P01") == 0))
+		return ERR_BUSY;
+	e = pg_load_err(p, e, b, fate, FATE_LOAD, row, r);
 	/* a trigger that leaves rows out: find out which */
-	if (e == ERR_OK && plain && count < sent)
+	if (e == ERR_OK && count < sent)
 		return ERR_BUSY;
 	/* a stream that was cut at a row's end is no error to the server */
 	if (e == ERR_OK && count != sent)
@@ -104,8 +99,8 @@ copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fa
 	return e;
 }
 
-static size_t
-count(const struct sink_batch *b, const uint8_t fate[], enum fate which)
+size_t
+pg_count(const struct sink_batch *b, const uint8_t fate[], enum fate which)
 {
 	size_t i, n = 0;
 
@@ -133,9 +128,8 @@ after_midnight(const struct row *r)
 	return r->received_at - clock_day(r->received_at) * US_PER_DAY < US_PER_DAY / 24 && client_given(r);
 }
 
-/* A day's first moment as a parameter. */
-static struct param
-midnight(int64_t day, char out[CLOCK_TEXT + 16])
+struct param
+pg_midnight(int64_t day, char out[CLOCK_TEXT + 16])
 {
 	char text[CLOCK_TEXT];
 
@@ -150,7 +144,7 @@ find_in_day(struct pg *p, int64_t day, const struct buf *ids, PGresult **res)
 
 	return pg_query(p, res, "SELECT fingerprint FROM forebay.event WHERE fingerprint = ANY ($1::uuid[])"
 	    " AND received_at >= $2::timestamptz AND received_at < $3::timestamptz",
-	    (struct param[]){ { ids->p, (int)ids->n, true }, midnight(day, since), midnight(day + 1, until) }, 3);
+	    (struct param[]){ { ids->p, (int)ids->n, true }, pg_midnight(day, since), pg_midnight(day + 1, until) }, 3);
 }
 
 static int
@@ -234,113 +228,13 @@ yesterdays(struct pg *p, const struct sink_batch *b, uint8_t fate[])
 	return e;
 }
 
-/* --- the staging path ---------------------------------------------------------- */
-
-/*
- * Rows that do not stand as themselves: duplicates when another row stands under
- * their fingerprint on their day, else something else keeps them out.
- */
-static enum err
-explain_missing(struct pg *p, int64_t day, uint8_t fate[], size_t n_rows)
-{
-	char since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
-	PGresult *res = NULL;
-	enum err e;
-	size_t ord;
-	int i;
-
-	e = pg_query(p, &res, "SELECT s.ord, e.seq IS NOT NULL FROM forebay_stage s"
-	    " LEFT JOIN forebay.event e ON e.fingerprint = s.fingerprint"
-	    " AND e.received_at >= $1::timestamptz AND e.received_at < $2::timestamptz"
-	    " WHERE s.received_at >= $1::timestamptz AND s.received_at < $2::timestamptz"
-	    " AND (e.segment, e.seq) IS DISTINCT FROM (s.segment, s.seq)",
-	    (struct param[]){ midnight(day, since), midnight(day + 1, until) }, 2);
-	for (i = 0; e == ERR_OK && i < PQntuples(res); i++) {
-		ord = strtoull(PQgetvalue(res, i, 0), NULL, 10);
-		if (ord < n_rows)
-			fate[ord] = PQgetvalue(res, i, 1)[0] == 't' ? FATE_DUPLICATE : FATE_UNIQUE;
-	}
-	PQclear(res);
-	return e;
-}
-
-static enum err
-explain_all(struct pg *p, const struct sink_batch *b, uint8_t fate[])
-{
-	int64_t day, done[PG_DAYS];
-	size_t i, k, n = 0;
-	enum err e = ERR_OK;
-
-	for (i = 0; e == ERR_OK && i < b->n_rows; i++) {
-		day = clock_day(b->rows[i].received_at);
-		for (k = n; k > 0 && done[k - 1] != day; k--)
-			;
-		if (fate[i] != FATE_LOAD || k > 0)
-			continue;
-		CHECK(n < PG_DAYS);	/* pg_partitions() allows no more */
-		done[n++] = day;
-		e = explain_missing(p, day, fate, b->n_rows);
-	}
-	return e;
-}
-
-/* In the order of fingerprints, so that two flushers with the same retries wait for
- * each other but do not deadlock; the first of equal ones wins. */
-static enum err
-from_stage(struct pg *p, const struct sink_batch *b, uint8_t fate[], size_t staged,
-	   struct sink_result *r)
-{
-	PGresult *res = NULL;
-	uint64_t in = 0;
-	enum err e = pg_query(p, &res, "INSERT INTO forebay.event (" COPY_EVENT_COLUMNS ")"
-	    " SELECT " COPY_EVENT_COLUMNS " FROM forebay_stage ORDER BY fingerprint, ord"
-	    " ON CONFLICT DO NOTHING", NULL, 0);
-
-	if (e == ERR_OK)
-		in = strtoull(PQcmdTuples(res), NULL, 10);
-	PQclear(res);
-	e = load_err(p, e, b, fate, FATE_LOAD, 0, false, r);
-	if (e != ERR_OK || in == staged)
-		return e;
-	e = explain_all(p, b, fate);
-	/* more than went in now are loaded when a segment is sent again */
-	if (e == ERR_OK && count(b, fate, FATE_LOAD) < in)
-		e = pg_fail(p, ERR_DOWN, "of %zu staged rows %llu were inserted, but only %zu are found",
-		    staged, (unsigned long long)in, count(b, fate, FATE_LOAD));
-	return e;
-}
-
 enum err
 pg_load_events(struct pg *p, const struct sink_batch *b, enum sink_mode mode, uint8_t fate[],
 	       struct sink_result *r)
 {
 	enum err e = yesterdays(p, b, fate);
-	size_t n = count(b, fate, FATE_LOAD);
 
-	if (e != ERR_OK || n == 0)
+	if (e != ERR_OK || pg_count(b, fate, FATE_LOAD) == 0)
 		return e;
-	if (mode == SINK_PLAIN)
-		return copy(p, "COPY forebay.event (" COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)",
-		    b, fate, FATE_LOAD, true, r);
-	e = copy(p, "COPY forebay_stage (ord, " COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)",
-	    b, fate, FATE_LOAD, false, r);
-	CRASH_POINT("staged");
-	return e == ERR_OK ? from_stage(p, b, fate, n, r) : e;
-}
-
-enum err
-pg_load_rejections(struct pg *p, const struct sink_batch *b, const uint8_t fate[],
-		   struct sink_result *r)
-{
-	enum err e;
-
-	if (count(b, fate, FATE_REJECTION) == 0)
-		return ERR_OK;
-	e = copy(p, "COPY forebay_stage_rejection (" COPY_REJECTION_COLUMNS ") FROM STDIN (FORMAT binary)",
-	    b, fate, FATE_REJECTION, false, r);
-	if (e == ERR_OK)
-		e = load_err(p, pg_query(p, NULL, "INSERT INTO forebay.rejection (" COPY_REJECTION_COLUMNS ")"
-		    " SELECT " COPY_REJECTION_COLUMNS " FROM forebay_stage_rejection ON CONFLICT DO NOTHING",
-		    NULL, 0), b, fate, FATE_REJECTION, 0, false, r);
-	return e;
+	return mode == SINK_PLAIN ? copy(p, b, fate, r) : pg_insert_events(p, b, fate, r);
 }

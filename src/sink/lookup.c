@@ -10,6 +10,8 @@
 
 struct lookup {
 	PGconn *conn;
+	int limit_ms;
+	bool frozen;		/* one transaction to the end, else one for each question */
 	char errmsg[1024];
 };
 
@@ -128,24 +130,32 @@ connect(struct lookup *l, const struct conf *c, const char *conninfo)
 	return PQstatus(l->conn) == CONNECTION_OK ? ERR_OK : fail(l, ERR_DOWN, PQerrorMessage(l->conn));
 }
 
+/* Settings are the transaction's: behind a pooler others use the session, too. */
+static enum err
+begin(struct lookup *l, const char *isolation)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof sql, "BEGIN ISOLATION LEVEL %s READ ONLY; SET LOCAL statement_timeout = %d;"
+	    "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL timezone = 'UTC';"
+	    "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL client_encoding = 'UTF8';"
+	    "SET LOCAL client_connection_check_interval = '2s'", isolation, l->limit_ms);
+	return exec(l, sql);
+}
+
 enum err
 lookup_open(struct lookup **out, const struct conf *c, const char *conninfo, int limit_ms,
 	    char errmsg[1024])
 {
 	struct lookup *l = calloc(1, sizeof *l);
-	char sql[512];
 	enum err e;
 
 	*out = NULL;
 	snprintf(errmsg, 1024, "out of memory");
 	if (!l)
 		return ERR_NOMEM;
-	snprintf(sql, sizeof sql, "SET search_path = pg_catalog, pg_temp; SET timezone = 'UTC';"
-	    "SET default_transaction_read_only = on; SET work_mem = '64MB'; SET jit = off;"
-	    "SET client_connection_check_interval = '2s'; SET statement_timeout = %d", limit_ms);
+	l->limit_ms = limit_ms;
 	e = connect(l, c, conninfo);
-	if (e == ERR_OK)
-		e = exec(l, sql);
 	if (e != ERR_OK) {
 		memcpy(errmsg, l->errmsg, sizeof l->errmsg);
 		lookup_close(&l);
@@ -166,7 +176,8 @@ lookup_close(struct lookup **lp)
 enum err
 lookup_freeze(struct lookup *l)
 {
-	return exec(l, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+	l->frozen = true;
+	return begin(l, "REPEATABLE READ");
 }
 
 static bool
@@ -181,9 +192,8 @@ give(const PGresult *res, lookup_row *each, void *arg)
 	return each(arg, v);
 }
 
-enum err
-lookup_ask(struct lookup *l, enum lookup_question q, const char *const params[], lookup_row *each,
-	   void *arg)
+static enum err
+ask(struct lookup *l, enum lookup_question q, const char *const params[], lookup_row *each, void *arg)
 {
 	PGresult *res;
 	enum err e = ERR_OK;
@@ -200,6 +210,25 @@ lookup_ask(struct lookup *l, enum lookup_question q, const char *const params[],
 		PQclear(res);
 	}
 	return e;
+}
+
+enum err
+lookup_ask(struct lookup *l, enum lookup_question q, const char *const params[], lookup_row *each,
+	   void *arg)
+{
+	enum err e;
+
+	if (l->frozen)
+		return ask(l, q, params, each, arg);
+	e = begin(l, "READ COMMITTED");
+	if (e != ERR_OK)
+		return e;
+	e = ask(l, q, params, each, arg);
+	if (e != ERR_OK) {		/* its words are the ones that count */
+		PQclear(PQexec(l->conn, "ROLLBACK"));
+		return e;
+	}
+	return exec(l, "COMMIT");
 }
 
 const char *

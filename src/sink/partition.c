@@ -79,10 +79,13 @@ make(struct pg *p, const int64_t days[], size_t n)
 		buf_printf(&list, "%c%lld", k ? ',' : '{', (long long)days[k]);
 	buf_put(&list, "}", 2);		/* with its NUL */
 	interval(p->conf->flush_retention, retention);
-	e = list.failed ? pg_fail(p, ERR_NOMEM, "out of memory") :
-	    pg_query(p, &res, "SELECT d - date '1970-01-01' FROM forebay.make_partitions("
+	e = list.failed ? pg_fail(p, ERR_NOMEM, "out of memory") : pg_begin(p);
+	if (e == ERR_OK)
+		e = pg_query(p, &res, "SELECT d - date '1970-01-01' FROM forebay.make_partitions("
 		"ARRAY(SELECT date '1970-01-01' + n FROM unnest($1::integer[]) n), $2::interval) d",
 		(struct param[]){ { list.p, 0, false }, { retention, 0, false } }, 2);
+	if (e == ERR_OK)
+		e = pg_commit(p);
 	pg_partitions_forget(p);
 	for (i = 0; e == ERR_OK && i < PQntuples(res) && i < PG_DAYS; i++)
 		p->days[i] = strtoll(PQgetvalue(res, i, 0), NULL, 10);
@@ -125,30 +128,53 @@ sink_progress_kept_ms(const struct conf *c)
 	return (c->flush_retention > c->journal_keep ? c->flush_retention : c->journal_keep) + MS_PER_DAY;
 }
 
+/* One statement in a transaction of its own. ERR_INVALID: the server refuses it and the
+ * connection is whole, rows need not wait for that. */
+static enum err
+alone(struct pg *p, PGresult **res, const char *sql, const struct param *params, int n)
+{
+	enum err e = pg_begin(p);
+
+	if (e != ERR_OK)
+		return e;
+	e = pg_query(p, res, sql, params, n);
+	if (e == ERR_OK)
+		return pg_commit(p);
+	return PQtransactionStatus(p->conn) == PQTRANS_INERROR && pg_undo(p) == ERR_OK ? ERR_INVALID : e;
+}
+
+static enum err
+expire(struct pg *p)
+{
+	char retention[32], keep[32];
+	PGresult *res = NULL;
+	enum err e;
+
+	interval(p->conf->flush_retention, retention);
+	interval(p->conf->journal_keep, keep);
+	e = alone(p, &res, "SELECT forebay.expire($1::interval, $2::interval)",
+	    (struct param[]){ { retention, 0, false }, { keep, 0, false } }, 2);
+	if (e == ERR_OK && strcmp(PQgetvalue(res, 0, 0), "0") != 0)
+		e = ERR_BUSY;
+	PQclear(res);
+	return e;
+}
+
 enum err
 pg_maintain(struct sink *s)
 {
 	struct pg *p = (struct pg *)s;
-	char ahead[32], retention[32], keep[32];
-	PGresult *res = NULL;
+	char ahead[32];
 	enum err e;
 
 	if (p->unremembered && (e = pg_remember(p)) != ERR_OK)
 		return e;
+	if (!p->conn)
+		return pg_fail(p, ERR_DOWN, "not connected");
 	snprintf(ahead, sizeof ahead, "%llu", (unsigned long long)p->conf->flush_partitions_ahead);
-	e = pg_query(p, NULL, "SELECT forebay.make_partitions_ahead($1::integer)",
+	e = alone(p, NULL, "SELECT forebay.make_partitions_ahead($1::integer)",
 	    &(struct param){ ahead, 0, false }, 1);
-	if (e == ERR_OK && p->conf->flush_retention > 0) {
-		interval(p->conf->flush_retention, retention);
-		interval(p->conf->journal_keep, keep);
-		e = pg_query(p, &res, "SELECT forebay.expire($1::interval, $2::interval)",
-		    (struct param[]){ { retention, 0, false }, { keep, 0, false } }, 2);
-		if (e == ERR_OK && strcmp(PQgetvalue(res, 0, 0), "0") != 0)
-			e = ERR_BUSY;
-		PQclear(res);
-	}
-	/* the server refuses and the connection is whole: rows need not wait for that */
-	if (e != ERR_OK && e != ERR_BUSY && PQtransactionStatus(p->conn) == PQTRANS_IDLE)
-		e = ERR_INVALID;
+	if (e == ERR_OK && p->conf->flush_retention > 0)
+		e = expire(p);
 	return e;
 }

@@ -76,7 +76,7 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 {
 	int64_t last[SINK_SEGMENTS_MAX];
 	struct tally t[SINK_SEGMENTS_MAX];
-	enum err e = pg_exec(p, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+	enum err e = pg_begin(p);
 
 	CRASH_POINT("begun");
 	if (e == ERR_OK)
@@ -88,7 +88,7 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	}
 	CRASH_POINT("loaded");
 	if (e == ERR_OK)
-		e = pg_load_rejections(p, b, fate, r);
+		e = pg_insert_rejections(p, b, fate, r);
 	CRASH_POINT("rejected");
 	if (e == ERR_OK) {
 		count_fates(b, fate, t, r);
@@ -112,7 +112,6 @@ static enum err
 try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct sink_bad *bad,
     size_t n_bad, size_t room, uint8_t fate[], struct sink_result *r)
 {
-	char errmsg[sizeof p->base.errmsg], sqlstate[sizeof p->sqlstate];
 	enum err e;
 
 	memset(r, 0, sizeof *r);
@@ -125,15 +124,7 @@ try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct 
 	p->carrying = true;
 	e = transaction(p, b, mode, bad, n_bad, room, fate, r);
 	p->carrying = false;
-	if (e == ERR_OK || e == ERR_DOWN || PQtransactionStatus(p->conn) == PQTRANS_IDLE)
-		return e;
-	memcpy(errmsg, p->base.errmsg, sizeof errmsg);
-	memcpy(sqlstate, p->sqlstate, sizeof sqlstate);
-	if (pg_rollback(p) != ERR_OK)
-		return ERR_DOWN;
-	memcpy(p->base.errmsg, errmsg, sizeof errmsg);
-	memcpy(p->sqlstate, sqlstate, sizeof sqlstate);
-	return e;
+	return e == ERR_OK || e == ERR_DOWN || pg_undo(p) == ERR_OK ? e : ERR_DOWN;
 }
 
 static enum err

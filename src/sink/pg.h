@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "sink/advice.h"
 #include "sink/sink.h"
 
@@ -24,15 +25,20 @@ struct pg {
 	struct advice owner;		/* for messages: how a person reaches this database */
 	ConnStatusType reached;		/* how far the last attempt to connect came */
 	unsigned tls_failures;		/* attempts in a row that ended in a TLS handshake */
-	bool warned;			/* the server sent a WARNING since this was cleared */
+	int server_version;		/* as in server_version_num */
+	bool met;			/* what this connection leads to is known: */
+	char started[64];		/* when that server was started, */
+	struct uuid database;		/* and which database it is */
+	bool set_sync;			/* synchronous_commit has to be turned on */
+	bool unreplicated;		/* COMMIT's wait for a standby was cut off */
+	bool farewell;			/* the server, or what stands before it, has ended the session */
 	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
 	char primary[300];		/* and what may be told of it: no data of rows */
 	bool carrying;			/* the transaction at hand has rows in it */
-	struct uuid database;
 	bool unremembered;		/* its id could not be written down: no space */
 	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
-	struct buf out;			/* COPY data on its way */
+	struct buf out;			/* COPY data on its way, quarantine's texts */
 };
 
 /* One statement of an attempt's parameters: text, or binary with its length. */
@@ -50,11 +56,10 @@ enum err pg_wait(struct pg *, short events, int64_t deadline) MUST_CHECK;
  * is ERR_DOWN, and what somebody has to mend ERR_SETUP.
  */
 enum err pg_query(struct pg *, PGresult **res, const char *sql, const struct param *, int n) MUST_CHECK;
-/* The same without parameters; several statements may stand in sql. */
-enum err pg_exec(struct pg *, const char *sql) MUST_CHECK;
-/* COMMIT: its tag is COMMIT and no warning came with it, else ERR_DOWN. */
+/* The same without parameters; several statements may stand in sql, *res is the last one's. */
+enum err pg_exec(struct pg *, PGresult **res, const char *sql) MUST_CHECK;
+/* COMMIT: its tag is COMMIT and no wait for a standby was cut off, else ERR_DOWN. */
 enum err pg_commit(struct pg *) MUST_CHECK;
-enum err pg_rollback(struct pg *) MUST_CHECK;
 
 /* COPY ... FROM STDIN: begin, data in pieces, end with the number of rows it took. */
 enum err pg_copy_begin(struct pg *, const char *sql) MUST_CHECK;
@@ -76,13 +81,22 @@ void pg_words(const PGresult *, bool carrying, size_t own, char *out, size_t n);
 enum err pg_connect(struct sink *) MUST_CHECK;
 void pg_disconnect(struct pg *);
 enum err pg_look(struct sink *) MUST_CHECK;
-/* Writes the database's id beside the journal; no space for it is no error, but
- * unremembered: try again. */
-enum err pg_remember(struct pg *) MUST_CHECK;
 #define PG_PASSWORD_MAX	1024
 /* The password of flush.password_file or of systemd's credentials, "" when there is
  * none. ERR_SETUP: the file that *path names cannot be read. */
 enum err pg_password(const struct conf *, char out[PG_PASSWORD_MAX], char path[1024]) MUST_CHECK;
+
+/* --- session.c ------------------------------------------------------------- */
+/* After connecting: what is there, and is it what this journal is loaded into? */
+enum err pg_meet(struct pg *) MUST_CHECK;
+/* BEGIN with settings that end with the transaction. ERR_DOWN: a standby, or not the
+ * server and database that were met. ERR_SETUP: a person must act. */
+enum err pg_begin(struct pg *) MUST_CHECK;
+/* ROLLBACK where there is something to roll back; keeps the last error's words. */
+enum err pg_undo(struct pg *) MUST_CHECK;
+/* Writes the database's id beside the journal; no space for it is no error, but
+ * unremembered: try again. */
+enum err pg_remember(struct pg *) MUST_CHECK;
 
 /* --- progress.c ------------------------------------------------------------ */
 enum err pg_progress(struct sink *, struct sink_progress *, size_t n) MUST_CHECK;
@@ -102,21 +116,24 @@ void pg_partitions_forget(struct pg *);
 enum err pg_maintain(struct sink *) MUST_CHECK;
 
 /* --- load.c ---------------------------------------------------------------- */
-#define PG_STAGE_SQL \
-	"CREATE TEMPORARY TABLE forebay_stage (ord integer, received_at timestamptz," \
-	" fingerprint uuid, key text, source text, id text, type text, subject text," \
-	" time timestamptz, payload jsonb, context jsonb, segment uuid, seq bigint)" \
-	" ON COMMIT DELETE ROWS;" \
-	"CREATE TEMPORARY TABLE forebay_stage_rejection (received_at timestamptz, reason text," \
-	" key text, source text, id text, type text, subject text, time timestamptz," \
-	" payload bytea, context jsonb, segment uuid, seq bigint) ON COMMIT DELETE ROWS"
-
 /* Yesterday's duplicates, then the rows with FATE_LOAD; may turn them into
  * FATE_DUPLICATE and FATE_UNIQUE. */
 enum err pg_load_events(struct pg *, const struct sink_batch *, enum sink_mode, uint8_t fate[],
 			struct sink_result *) MUST_CHECK;
-enum err pg_load_rejections(struct pg *, const struct sink_batch *, const uint8_t fate[],
-			    struct sink_result *) MUST_CHECK;
+size_t pg_count(const struct sink_batch *, const uint8_t fate[], enum fate);
+/* What e of a statement means that has sent the rows of one fate: ERR_INVALID and result's
+ * `refused` when it is of a row, the nth, 0: nobody knows. */
+enum err pg_load_err(struct pg *, enum err e, const struct sink_batch *, const uint8_t fate[], enum fate sent,
+		     uint64_t nth, struct sink_result *);
+/* A day's first moment as a parameter. */
+struct param pg_midnight(int64_t day, char out[CLOCK_TEXT + 16]);
+
+/* --- insert.c -------------------------------------------------------------- */
+/* The rows with FATE_LOAD; may turn them into FATE_DUPLICATE and FATE_UNIQUE. */
+enum err pg_insert_events(struct pg *, const struct sink_batch *, uint8_t fate[],
+			  struct sink_result *) MUST_CHECK;
+enum err pg_insert_rejections(struct pg *, const struct sink_batch *, const uint8_t fate[],
+			      struct sink_result *) MUST_CHECK;
 
 /* --- quarantine.c ---------------------------------------------------------- */
 enum err pg_quarantine(struct pg *, const struct sink_batch *, const uint8_t fate[],

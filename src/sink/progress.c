@@ -56,8 +56,8 @@ pg_progress(struct sink *s, struct sink_progress *all, size_t n)
 	struct pg *p = (struct pg *)s;
 	PGresult *res;
 	struct buf ids;
-	enum err e = ERR_OK;
 	size_t some, k;
+	enum err e = p->conn ? pg_begin(p) : pg_fail(p, ERR_DOWN, "not connected");
 
 	buf_init(&ids, 64 + AT_ONCE * 20);
 	for (; e == ERR_OK && n > 0; all += some, n -= some) {
@@ -78,7 +78,7 @@ pg_progress(struct sink *s, struct sink_progress *all, size_t n)
 		}
 	}
 	buf_fini(&ids);
-	return e;
+	return e == ERR_OK ? pg_commit(p) : e;
 }
 
 /* The segments of all parts, or of those without a progress row. */

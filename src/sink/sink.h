@@ -42,7 +42,7 @@ struct sink_batch {
 	size_t n_parts;
 };
 
-enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY into the table, or by way of a temporary one */
+enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY, or INSERT that passes over what is there */
 
 /* What happened to a row when it was tried: PostgreSQL refused it, or did not come to an
  * end with it in time, which may be the row or the moment. */
@@ -79,7 +79,8 @@ struct sink_ops {
 	enum err (*attempt)(struct sink *, const struct sink_batch *, enum sink_mode,
 			    const struct sink_bad *bad, size_t n_bad, size_t room,
 			    struct sink_result *);
-	/* Between attempts, at no cost: ERR_DOWN when the other side has gone meanwhile. */
+	/* Between attempts, at no cost: ERR_DOWN when the other side has gone meanwhile,
+	 * ERR_BUSY when it has gone because nothing came: connect() when there is something. */
 	enum err (*look)(struct sink *);
 	/* Makes partitions ahead and drops old ones, a piece at a time. ERR_BUSY: there is
 	 * more to drop, soon. ERR_INVALID: PostgreSQL refuses, see errmsg. */

@@ -64,15 +64,25 @@ lost(struct pg *p)
 	return ERR_DOWN;
 }
 
+/* For lying idle: PostgreSQL's idle_session_timeout, or a pooler's own. */
+static bool
+is_for_idleness(const char *state)
+{
+	return strcmp(state, "57P05") == 0 || strcmp(state, "08P01") == 0;
+}
+
 /* A server that goes says so, or closes the connection; both can be read. */
 enum err
 pg_look(struct sink *s)
 {
 	struct pg *p = (struct pg *)s;
+	bool there = p->conn && PQconsumeInput(p->conn);
 
-	if (p->conn && PQconsumeInput(p->conn) && PQstatus(p->conn) == CONNECTION_OK)
-		return ERR_OK;
-	return lost(p);
+	if (there)
+		(void)PQisBusy(p->conn);	/* takes what has been read apart */
+	if (p->conn && p->farewell)
+		return is_for_idleness(p->sqlstate) ? ERR_BUSY : ERR_DOWN;
+	return there && PQstatus(p->conn) == CONNECTION_OK ? ERR_OK : lost(p);
 }
 
 /* Sends what libpq still holds; reads meanwhile, so that neither side blocks the other. */
@@ -135,6 +145,8 @@ results(struct pg *p, PGresult **out)
 	}
 	if (e == ERR_OK && !kept)
 		e = lost(p);
+	if (e == ERR_DOWN && failed)	/* it has told why before it closed the connection */
+		e = ERR_OK;
 	if (e != ERR_OK) {
 		PQclear(kept);
 		kept = NULL;
@@ -255,17 +267,13 @@ pg_query(struct pg *p, PGresult **res, const char *sql, const struct param *para
 }
 
 enum err
-pg_exec(struct pg *p, const char *sql)
+pg_exec(struct pg *p, PGresult **res, const char *sql)
 {
+	if (res)
+		*res = NULL;
 	if (!PQsendQuery(p->conn, sql))
 		return lost(p);
-	return checked(p, sql, PGRES_COMMAND_OK, NULL);
-}
-
-enum err
-pg_rollback(struct pg *p)
-{
-	return pg_exec(p, "ROLLBACK");
+	return checked(p, sql, PGRES_COMMAND_OK, res);
 }
 
 enum err
@@ -274,7 +282,7 @@ pg_commit(struct pg *p)
 	PGresult *res;
 	enum err e;
 
-	p->warned = false;
+	p->unreplicated = false;
 	if (!PQsendQuery(p->conn, "COMMIT"))
 		return lost(p);
 	CRASH_POINT("commit-sent");
@@ -285,7 +293,7 @@ pg_commit(struct pg *p)
 	/* COMMIT of a failed transaction succeeds with another tag */
 	if (strcmp(PQcmdStatus(res), "COMMIT") != 0)
 		e = pg_fail(p, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
-	else if (p->warned)	/* "committed locally, but might not have been replicated" */
+	else if (p->unreplicated)	/* committed here; whether on the standby, nobody knows */
 		e = ERR_DOWN;
 	PQclear(res);
 	return e;

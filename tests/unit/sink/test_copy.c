@@ -49,7 +49,7 @@ test_event(void)
 	struct uuid segment = uuid_of("01934b1e-0000-7000-8000-000000000001");
 	struct row r = sample();
 
-	copy_event(&out, &r, segment, -1);
+	copy_event(&out, &r, segment);
 	IS_BYTES("\0\x0c" "\0\0\0\x08" "\0\0\0\0\0\0\0\x01" FINGERPRINT
 	    "\0\0\0\0" NUL4 "\0\0\0\x03" "a\xc3\xa9" NUL4 NUL4 NUL4
 	    "\0\0\0\x08" "\x01{\"a\":1}" "\0\0\0\x03" "\x01{}" SEGMENT "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02",
@@ -60,12 +60,12 @@ test_event(void)
 	r.type = SLICE("t");
 	r.subject = SLICE("u");
 	r.context = (struct slice){ NULL, 0 };
-	copy_event(&out, &r, segment, 7);
-	IS_BYTES("\0\x0d" "\0\0\0\x04" "\0\0\0\x07" "\0\0\0\x08" "\0\0\0\0\0\0\0\x01" FINGERPRINT
+	copy_event(&out, &r, segment);
+	IS_BYTES("\0\x0c" "\0\0\0\x08" "\0\0\0\0\0\0\0\x01" FINGERPRINT
 	    "\0\0\0\x01k" "\0\0\0\x01s" "\0\0\0\x03" "a\xc3\xa9" "\0\0\0\x01t" "\0\0\0\x01u"
 	    "\0\0\0\x08" "\xff\xff\xff\xff\xff\xf0\xbd\xc0"
 	    "\0\0\0\x08" "\x01{\"a\":1}" NUL4 SEGMENT "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02",
-	    "the same for staging: its place first; a time before 2000");
+	    "all columns; a time before 2000");
 }
 
 static void
@@ -95,6 +95,64 @@ test_frame(void)
 	IS_BYTES("\0\0\0\x01" "\0\0\0\0" "\0\0\x0b\x86" "\0\0\0\x01" "\0\0\0\x01" FINGERPRINT, "of one");
 }
 
+/* Each column of two rows. */
+static void
+are_columns(struct buf column[COPY_COLUMNS], const struct slice want[COPY_COLUMNS], const char *what)
+{
+	size_t i;
+
+	for (i = 0; i < COPY_COLUMNS; i++) {
+		out = column[i];
+		is_bytes(want[i].p, want[i].n, what);
+		buf_reset(&column[i]);
+	}
+	out = (struct buf){ 0 };
+	buf_init(&out, 4096);
+}
+
+#define HEAD(oid)	"\0\0\0\x01" "\0\0\0\0" "\0\0" oid "\0\0\0\x02" "\0\0\0\x01"
+
+static void
+test_arrays(void)
+{
+	struct buf column[COPY_COLUMNS];
+	struct uuid segment = uuid_of("01934b1e-0000-7000-8000-000000000001");
+	struct row r = sample(), none = sample();
+	size_t i;
+
+	for (i = 0; i < COPY_COLUMNS; i++)
+		buf_init(&column[i], 4096);
+	none.context = none.id = (struct slice){ NULL, 0 };
+	copy_event_heads(column, 2);
+	copy_event_fields(column, &r, segment);
+	copy_event_fields(column, &none, segment);
+	are_columns(column, (const struct slice[]){
+	    SLICE(HEAD("\x04\xa0") "\0\0\0\x08" "\0\0\0\0\0\0\0\x01" "\0\0\0\x08" "\0\0\0\0\0\0\0\x01"),
+	    SLICE(HEAD("\x0b\x86") FINGERPRINT FINGERPRINT), SLICE(HEAD("\0\x19") "\0\0\0\0" "\0\0\0\0"),
+	    SLICE(HEAD("\0\x19") NUL4 NUL4), SLICE(HEAD("\0\x19") "\0\0\0\x03" "a\xc3\xa9" NUL4),
+	    SLICE(HEAD("\0\x19") NUL4 NUL4), SLICE(HEAD("\0\x19") NUL4 NUL4), SLICE(HEAD("\x04\xa0") NUL4 NUL4),
+	    SLICE(HEAD("\x0e\xda") "\0\0\0\x08" "\x01{\"a\":1}" "\0\0\0\x08" "\x01{\"a\":1}"),
+	    SLICE(HEAD("\x0e\xda") "\0\0\0\x03" "\x01{}" NUL4), SLICE(HEAD("\x0b\x86") SEGMENT SEGMENT),
+	    SLICE(HEAD("\0\x14") "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02" "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02") },
+	    "a column of two events");
+	copy_rejection_heads(column, 2);
+	copy_rejection_fields(column, &r, segment);
+	copy_rejection_fields(column, &r, segment);
+	are_columns(column, (const struct slice[]){
+	    SLICE(HEAD("\x04\xa0") "\0\0\0\x08" "\0\0\0\0\0\0\0\x01" "\0\0\0\x08" "\0\0\0\0\0\0\0\x01"),
+	    SLICE(HEAD("\0\x19") "\0\0\0\x08too_deep" "\0\0\0\x08too_deep"),
+	    SLICE(HEAD("\0\x19") "\0\0\0\0" "\0\0\0\0"), SLICE(HEAD("\0\x19") NUL4 NUL4),
+	    SLICE(HEAD("\0\x19") "\0\0\0\x03" "a\xc3\xa9" "\0\0\0\x03" "a\xc3\xa9"),
+	    SLICE(HEAD("\0\x19") NUL4 NUL4), SLICE(HEAD("\0\x19") NUL4 NUL4), SLICE(HEAD("\x04\xa0") NUL4 NUL4),
+	    SLICE(HEAD("\0\x11") "\0\0\0\x07" "{\"a\":1}" "\0\0\0\x07" "{\"a\":1}"),
+	    SLICE(HEAD("\x0e\xda") "\0\0\0\x03" "\x01{}" "\0\0\0\x03" "\x01{}"),
+	    SLICE(HEAD("\x0b\x86") SEGMENT SEGMENT),
+	    SLICE(HEAD("\0\x14") "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02" "\0\0\0\x08" "\0\0\0\0\0\0\x01\x02") },
+	    "a column of two rejections");
+	for (i = 0; i < COPY_COLUMNS; i++)
+		buf_fini(&column[i]);
+}
+
 static void
 test_far_times(void)
 {
@@ -118,6 +176,7 @@ main(void)
 	test_frame();
 	test_event();
 	test_rejection();
+	test_arrays();
 	test_far_times();
 	buf_fini(&out);
 	return done();
