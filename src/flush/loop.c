@@ -46,6 +46,7 @@ static struct flusher {
 	bool stuck;			/* it takes a person to go on */
 	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
 	unsigned failures, unmaintained;	/* in a row */
+	bool unheard;			/* the last batch could not be announced */
 	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says, maintenance_says;
 } g = { .woken = -1 };
 
@@ -154,6 +155,19 @@ settle(void)
 			l->sink->ops->disconnect(l->sink);
 		l->connected = l->connected && g.connected;
 	}
+/* Once, until one is heard again. */
+static void
+tell_unheard(struct sink *sink, uint64_t loaded)
+{
+	stat_add(g.stat, STAT_flush_notify_dropped_total, sink->unheard);
+	if (sink->unheard > 0 && !g.unheard)
+		log_warning("flush.notify", "batches land, but who listens on flush.notify does not hear of it: %s",
+		    sink->unheard_why);
+	if (sink->unheard > 0 || loaded > 0)
+		g.unheard = sink->unheard > 0;
+	sink->unheard = 0;
+}
+
 	tracker_rewind(&g.tracker);
 }
 
@@ -237,6 +251,7 @@ came_of_shipping(struct lane *l)
 static void
 land(void)
 {
+	tell_unheard(l->sink, l->shipped.loaded);
 	struct lane *l;
 
 	FOR_LANES(l)

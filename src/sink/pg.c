@@ -59,18 +59,6 @@ trim(const struct sink_batch *b, const int64_t last[], uint8_t fate[])
 }
 
 static enum err
-announce(struct pg *p, const struct sink_result *r)
-{
-	char text[64];
-
-	if (!*p->conf->flush_notify || r->loaded == 0)
-		return ERR_OK;
-	snprintf(text, sizeof text, "{\"loaded\":%llu}", (unsigned long long)r->loaded);
-	return pg_query(p, NULL, "SELECT pg_notify($1, $2)",
-	    (struct param[]){ { p->conf->flush_notify, 0, false }, { text, 0, false } }, 2);
-}
-
-static enum err
 transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct sink_bad *bad,
 	    size_t n_bad, size_t room, uint8_t fate[], struct sink_result *r)
 {
@@ -103,8 +91,6 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	if (e == ERR_OK)
 		e = pg_progress_update(p, b, last, t);
 	CRASH_POINT("progressed");
-	if (e == ERR_OK)
-		e = announce(p, r);
 	return e == ERR_OK ? pg_commit(p) : e;
 }
 
@@ -125,6 +111,34 @@ try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct 
 	e = transaction(p, b, mode, bad, n_bad, room, fate, r);
 	p->carrying = false;
 	return e == ERR_OK || e == ERR_DOWN || pg_undo(p) == ERR_OK ? e : ERR_DOWN;
+}
+
+/*
+ * Says that a batch has landed. A courtesy: it comes after COMMIT and for itself, so that
+ * a full queue, or whoever holds its lock, cannot keep a batch from landing.
+ */
+static void
+announce(struct pg *p, const struct sink_result *r)
+{
+	char *channel, sql[600];
+	enum err e;
+
+	if (!*p->conf->flush_notify || r->loaded == 0)
+		return;
+	channel = PQescapeLiteral(p->conn, p->conf->flush_notify, strlen(p->conf->flush_notify));
+	snprintf(sql, sizeof sql, "BEGIN; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s';"
+	    "SELECT pg_catalog.pg_notify(%s, '{\"loaded\":%llu}'); COMMIT", channel ? channel : "NULL",
+	    (unsigned long long)r->loaded);
+	PQfreemem(channel);
+	e = pg_exec(p, NULL, sql);
+	if (e == ERR_OK)
+		return;
+	p->base.unheard++;
+	snprintf(p->base.unheard_why, sizeof p->base.unheard_why, "%s", p->base.errmsg);
+	/* a listener that was slow and has gone is forgotten when somebody looks at the queue */
+	if (p->sqlstate[0] == '\0' || pg_undo(p) != ERR_OK ||
+	    pg_exec(p, NULL, "SELECT pg_catalog.pg_notification_queue_usage()") != ERR_OK)
+		pg_disconnect(p);	/* the next attempt finds out, this one has landed */
 }
 
 static enum err
@@ -148,6 +162,8 @@ pg_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, cons
 		e = try(p, b, mode, bad, n_bad, room, fate, r);
 	}
 	free(fate);
+	if (e == ERR_OK)
+		announce(p, r);
 	/* at once, so that the server does not hold locks for us while we wait */
 	if (e != ERR_OK && e != ERR_BUSY && e != ERR_INVALID && e != ERR_FULL)
 		pg_disconnect(p);

@@ -93,6 +93,8 @@ struct sink_ops {
 struct sink {
 	const struct sink_ops *ops;
 	char errmsg[1024];		/* of the last call that failed; no secrets, no event data */
+	uint64_t unheard;		/* batches that landed and could not be announced on flush.notify; */
+	char unheard_why[1024];		/* the last time. Whoever has told of them sets it to 0 */
 	bool (*tick)(void *arg);	/* true: stop waiting, as if the other side were gone */
 	void *arg;			/* its own */
 };
