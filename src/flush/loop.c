@@ -42,11 +42,13 @@ static struct flusher {
 	struct life life;
 	int woken;
 	bool connected;
+	bool asleep;			/* not connected, for there is nothing to ask or to send */
 	bool halted;			/* something failed: nothing is sent until all has landed */
+	bool up;			/* as forebay_postgres_up says */
 	bool stuck;			/* it takes a person to go on */
+	bool unheard;			/* the last batch could not be announced */
 	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
 	unsigned failures, unmaintained;	/* in a row */
-	bool unheard;			/* the last batch could not be announced */
 	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says, maintenance_says;
 } g = { .woken = -1 };
 
@@ -94,6 +96,13 @@ set_stuck(bool stuck)
 }
 
 static void
+set_up(bool up)
+{
+	g.up = up;
+	stat_set(g.stat, STAT_flush_connected, up);
+}
+
+static void
 complain(struct complaint *c, enum log_level level, const char *event, const char *text)
 {
 	int64_t now = clock_mono_ms();
@@ -118,23 +127,45 @@ failed(enum err e, const char *text)
 		g.connected = false;
 		tracker_connected(&g.tracker, false);
 	}
-	stat_set(g.stat, STAT_flush_connected, g.connected);
+	g.asleep = false;
+	set_up(g.connected);
 	set_stuck(alarm);
 	complain(&g.sink_says, alarm ? LOG_ERROR : LOG_WARNING, alarm ? "flush.alarm" : "flush.wait", text);
 }
 
+/* There is nothing that would not be taken. */
+static void
+at_ease(void)
+{
+	set_up(true);
+	set_stuck(false);
+}
+
+/* A batch was taken. */
 static void
 went_well(void)
 {
 	if (g.halted)
 		return;
 	g.failures = 0;
-	stat_set(g.stat, STAT_flush_connected, 1);
-	set_stuck(false);
+	at_ease();
 	if (g.sink_says.text[0]) {
 		log_info("flush.recovered", "batches are taken again");
 		g.sink_says.text[0] = '\0';
 	}
+}
+
+/* Once, until one is heard again. */
+static void
+tell_unheard(struct sink *sink, uint64_t loaded)
+{
+	stat_add(g.stat, STAT_flush_notify_dropped_total, sink->unheard);
+	if (sink->unheard > 0 && !g.unheard)
+		log_warning("flush.notify", "batches land, but who listens on flush.notify does not hear of it: %s",
+		    sink->unheard_why);
+	if (sink->unheard > 0 || loaded > 0)
+		g.unheard = sink->unheard > 0;
+	sink->unheard = 0;
 }
 
 /* --- the turn ------------------------------------------------------------------------- */
@@ -155,19 +186,6 @@ settle(void)
 			l->sink->ops->disconnect(l->sink);
 		l->connected = l->connected && g.connected;
 	}
-/* Once, until one is heard again. */
-static void
-tell_unheard(struct sink *sink, uint64_t loaded)
-{
-	stat_add(g.stat, STAT_flush_notify_dropped_total, sink->unheard);
-	if (sink->unheard > 0 && !g.unheard)
-		log_warning("flush.notify", "batches land, but who listens on flush.notify does not hear of it: %s",
-		    sink->unheard_why);
-	if (sink->unheard > 0 || loaded > 0)
-		g.unheard = sink->unheard > 0;
-	sink->unheard = 0;
-}
-
 	tracker_rewind(&g.tracker);
 }
 
@@ -182,7 +200,8 @@ came_of_connecting(struct lane *l)
 		CRASH_POINT("connected");
 		g.connected = true;
 		tracker_connected(&g.tracker, true);
-		log_info("flush.connected", "connection=%u", g.tracker.epoch);
+		log_msg(g.asleep ? LOG_DEBUG : LOG_INFO, "flush.connected", "connection=%u", g.tracker.epoch);
+		g.asleep = false;
 	} else if (l == g.lanes) {
 		failed(l->err, l->sink->errmsg);
 	} else if (!l->connected) {
@@ -232,6 +251,7 @@ came_of_shipping(struct lane *l)
 	CRASH_POINT("shipped");
 	tracker_loaded(&g.tracker, &l->batch, l->shipped.rows);
 	count(&l->shipped);
+	tell_unheard(l->sink, l->shipped.loaded);
 	log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld lane=%zu %s",
 	    l->batch.n, l->shipped.rows, (unsigned long long)l->shipped.duplicates,
 	    (long long)(clock_mono_ms() - l->sent_ms), (size_t)(l - g.lanes), err_name(l->err));
@@ -251,7 +271,6 @@ came_of_shipping(struct lane *l)
 static void
 land(void)
 {
-	tell_unheard(l->sink, l->shipped.loaded);
 	struct lane *l;
 
 	FOR_LANES(l)
@@ -333,8 +352,25 @@ flush(void)
 		fill();
 	}
 	send();
-	if (!lane_in(LANE_BUSY))	/* there is nothing, and PostgreSQL is there for it */
-		went_well();
+	if ((g.stuck || !g.up) && !lane_in(LANE_BUSY) && !tracker_wants(&g.tracker, COUNT_MS))
+		at_ease();
+}
+
+/* PostgreSQL, or a pooler, ended a connection because nothing came over it. That is no
+ * failure, and to make another one at once would be for nothing, too. */
+static void
+sleep_until_wanted(void)
+{
+	struct lane *l;
+
+	FOR_LANES(l) {
+		l->sink->ops->disconnect(l->sink);
+		l->connected = false;
+	}
+	g.connected = false;
+	g.asleep = true;
+	tracker_connected(&g.tracker, false);
+	log_debug("flush.asleep", "the idle connection was ended");
 }
 
 /* Connections that lie idle: has the other side gone? */
@@ -342,17 +378,20 @@ static void
 look(void)
 {
 	struct lane *l;
+	enum err e;
 
 	if (g.halted)
 		return;
 	FOR_LANES(l) {
-		if (!l->connected || l->state == LANE_BUSY || l->sink->ops->look(l->sink) == ERR_OK)
+		if (!l->connected || l->state == LANE_BUSY || (e = l->sink->ops->look(l->sink)) == ERR_OK)
 			continue;
-		if (l == g.lanes) {
-			failed(ERR_DOWN, l->sink->errmsg);
-		} else {
+		if (l != g.lanes) {
 			l->sink->ops->disconnect(l->sink);
 			l->connected = false;
+		} else if (e == ERR_BUSY && !lane_in(LANE_BUSY) && !lane_in(LANE_FILLED)) {
+			sleep_until_wanted();
+		} else {
+			failed(ERR_DOWN, l->sink->errmsg);
 		}
 	}
 }
@@ -401,13 +440,19 @@ finished(void)
 	return g.life.stopping && (g.stuck || carried());
 }
 
+static bool
+wanted(void)
+{
+	return !g.asleep || clock_mono_ms() >= g.next_maintain || tracker_wants(&g.tracker, COUNT_MS);
+}
+
 static int64_t
 next_event(void)
 {
 	int64_t when = g.next_house;
 
 	if (g.halted || !g.connected)	/* until the last lane has landed */
-		when = lane_in(LANE_BUSY) ? when : g.halted ? 0 : g.next_try;
+		when = lane_in(LANE_BUSY) || g.asleep ? when : g.halted ? 0 : g.next_try;
 	else if (lane_in(LANE_IDLE))
 		when = g.next_flush > g.next_try ? g.next_flush : g.next_try;
 	if (g.life.stopping && g.life.stop_by < when)
@@ -431,7 +476,7 @@ loop_run(void)
 		look_around();
 		if (life_tick(&g.life) || finished())
 			break;
-		if (!g.halted && !g.connected && !lane_in(LANE_BUSY) && clock_mono_ms() >= g.next_try)
+		if (!g.halted && !g.connected && !lane_in(LANE_BUSY) && clock_mono_ms() >= g.next_try && wanted())
 			lane_send(g.lanes, LANE_CONNECT);
 		if (!g.halted && g.connected)
 			maintain();

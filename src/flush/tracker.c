@@ -397,6 +397,17 @@ tracker_pending(struct tracker *t, int64_t ms)
 }
 
 bool
+tracker_wants(struct tracker *t, int64_t ms)
+{
+	const struct seg *s;
+
+	for (s = t->segs; s < t->segs + t->n; s++)
+		if (s->leaving == ASK_ONCE_MORE || (s->final && s->confirmed < s->last_seq))
+			return true;
+	return tracker_pending(t, ms) > 0;
+}
+
+bool
 tracker_carried(struct tracker *t, int64_t ms)
 {
 	int64_t until = clock_mono_ms() + ms;

@@ -82,6 +82,8 @@ void tracker_keep_house(struct tracker *, int64_t ms);
 /* Rows that are not known to be in PostgreSQL. Segments are counted for about that many
  * milliseconds; one that has to wait for its turn, or cannot be read, has at least one row. */
 uint64_t tracker_pending(struct tracker *, int64_t ms);
+/* Whether there are such rows, or progress is to be read before a segment may go. */
+bool tracker_wants(struct tracker *, int64_t ms);
 /* Told to stop: whether all rows that stood in the segments at the first of these calls
  * are in PostgreSQL; later ones, of a collector that goes on, do not count, nor what waits
  * for a person. Looks for about that many milliseconds; false before each segment has had
