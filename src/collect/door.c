@@ -13,6 +13,8 @@
 #include "collect/store.h"
 #include "config.h"
 
+#define PATH_MAX_BYTES	64	/* of a path, as far as it tells routes apart */
+
 struct door {
 	const struct conf *conf;
 	struct stat_slot *stat;
@@ -204,15 +206,32 @@ takes(const struct route *r, struct slice method)
 	    (slice_is(method, "HEAD") && r->method[0] == 'G');
 }
 
+/* The path as routes have it: one slash for several, none at the end. Clients join a base
+ * URL and a path by two, and some (AWS's) end each path with one. */
+static struct slice
+normalize(struct slice path, char out[PATH_MAX_BYTES])
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < path.n && n < PATH_MAX_BYTES; i++)
+		if (path.p[i] != '/' || n == 0 || out[n - 1] != '/')
+			out[n++] = path.p[i];
+	if (n > 1 && out[n - 1] == '/')
+		n--;
+	return (struct slice){ out, n };
+}
+
 void
 door_serve(struct door *d, const struct request *q, struct reply *reply)
 {
 	const struct route *r = routes, *end = routes + ARRAY_SIZE(routes);
+	char room[PATH_MAX_BYTES];
+	struct slice path = normalize(q->path, room);
 
 	/* Nobody caches an answer to POST. Chromium, told so once more, keeps what a
 	 * `keepalive` request took of its page's 64 KiB until the page reads the answer. */
 	reply->no_store = !slice_is(q->method, "POST");
-	while (r < end && (!slice_is(q->path, r->path) ||
+	while (r < end && (!slice_is(path, r->path) ||
 	    (r->listener && !slice_is(q->listener, r->listener))))
 		r++;
 	if (r == end) {

@@ -109,6 +109,44 @@ authorize(struct post *p, struct keys *keys)
 	return keys ? keys_check(keys, p->ev->sha256, &c, &p->key) : REFUSE_NONE;
 }
 
+static enum refusal
+read_mode(struct post *p)
+{
+	struct slice mode = query_param(p->q->query, "mode");
+
+	p->sync = slice_is(mode, "sync");
+	return p->sync || !mode.p ? REFUSE_NONE : REFUSE_PARAMETER;
+}
+
+/* In structured mode the event is all in the body; the headers may be there as well
+ * (CloudEvents 1.0.2, HTTP binding, 3.1.3 and 3.2.2). */
+static bool
+is_binary_cloudevent(const struct request *q)
+{
+	static const char structured[] = "application/cloudevents";
+	size_t n = sizeof structured - 1;
+
+	return q->cloudevent.n > 0 &&
+	    (q->content_type.n < n || strncasecmp(q->content_type.p, structured, n) != 0);
+}
+
+/* Two of them come joined by ", " from nginx 1.23 on; older ones pass the first and keep
+ * silent about the other. */
+static bool
+is_bad_idempotency_key(struct slice s)
+{
+	return s.n > IDEMPOTENCY_MAX || (s.n > 0 && memmem(s.p, s.n, ", ", 2));
+}
+
+/* What is said of the body, beside it. */
+static enum refusal
+read_head(struct post *p)
+{
+	if (is_binary_cloudevent(p->q))
+		return REFUSE_CLOUDEVENT;
+	return is_bad_idempotency_key(p->q->idempotency_key) ? REFUSE_IDEMPOTENCY_KEY : read_mode(p);
+}
+
 /* The body as JSON text: as it came, or inflated. gzip is known by its first bytes
  * or by the header, for clients say either without the other. */
 static enum refusal
@@ -196,15 +234,14 @@ remember_name(struct post *p)
 static enum refusal
 prepare(struct post *p, struct keys *keys)
 {
-	struct slice idem = p->q->idempotency_key;
 	enum refusal why = authorize(p, keys);
 
 	if (why == REFUSE_NONE)
 		why = p->q->bad;
 	if (why == REFUSE_NONE && !store_ready(p->store))
 		why = REFUSE_UNAVAILABLE;
-	if (why == REFUSE_NONE && idem.n > IDEMPOTENCY_MAX)
-		why = REFUSE_IDEMPOTENCY_KEY;
+	if (why == REFUSE_NONE)
+		why = read_head(p);
 	if (why == REFUSE_NONE)
 		why = make_context(p);
 	if (why == REFUSE_NONE)
@@ -312,7 +349,6 @@ events_post(struct events *ev, struct store *st, struct keys *keys, const struct
 {
 	struct post p = {
 		.ev = ev, .store = st, .q = q, .received_at = clock_us(),
-		.sync = slice_is(query_param(q->query, "mode"), "sync"),
 	};
 	enum refusal why = prepare(&p, keys);
 

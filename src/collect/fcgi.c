@@ -102,6 +102,7 @@ read_params(char **envp, struct request *q)
 	/* in the order of conf/nginx/fastcgi.conf, so that most are found at once */
 	const struct { struct slice name; struct slice *to; } wanted[] = {
 		{ SLICE("REQUEST_METHOD="), &q->method }, { SLICE("REQUEST_URI="), &q->path },
+		{ SLICE("CONTENT_TYPE="), &q->content_type },
 		{ SLICE("CONTENT_LENGTH="), &q->content_length }, { SLICE("REMOTE_ADDR="), &q->client_ip },
 		{ SLICE("REQUEST_ID="), &q->request_id }, { SLICE("HTTP_USER_AGENT="), &q->user_agent },
 		{ SLICE("HTTP_TRACEPARENT="), &q->traceparent },
@@ -109,7 +110,9 @@ read_params(char **envp, struct request *q)
 		{ SLICE("HTTP_AUTHORIZATION="), &q->authorization },
 		{ SLICE("HTTP_X_API_KEY="), &q->x_api_key },
 		{ SLICE("HTTP_IDEMPOTENCY_KEY="), &q->idempotency_key },
-		{ SLICE("HTTP_ORIGIN="), &q->origin }, { SLICE("FOREBAY_LISTENER="), &q->listener },
+		{ SLICE("HTTP_ORIGIN="), &q->origin },
+		{ SLICE("HTTP_CE_SPECVERSION="), &q->cloudevent }, { SLICE("HTTP_CE_ID="), &q->cloudevent },
+		{ SLICE("FOREBAY_LISTENER="), &q->listener },
 	};
 	size_t i, at = 0;
 

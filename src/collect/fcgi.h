@@ -21,9 +21,10 @@
  * same body buffer. Parameters that nginx did not send are absent. */
 struct request {
 	struct slice method, path, query;
-	struct slice content_length, content_encoding;
+	struct slice content_type, content_length, content_encoding;
 	struct slice client_ip, user_agent, request_id, traceparent;
 	struct slice authorization, x_api_key, origin, idempotency_key;
+	struct slice cloudevent;	/* ce-specversion or ce-id: CloudEvents in binary mode */
 	struct slice listener;	/* which of nginx's servers passed it on; absent: the public one */
 	struct slice body;
 	enum refusal bad;	/* REFUSE_NONE, or why the body is not usable */

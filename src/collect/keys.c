@@ -149,6 +149,16 @@ basic_user(struct slice b64, char out[KEY_MAX])
 	return (struct slice){ out, (size_t)got };
 }
 
+/* Of a header that was sent twice nginx from 1.23 on passes both, joined by ", ", older
+ * ones the first; so that nodes agree it is the first everywhere. */
+static struct slice
+first_of(struct slice s)
+{
+	const char *comma = memmem(s.p, s.n, ", ", 2);
+
+	return comma ? (struct slice){ s.p, (size_t)(comma - s.p) } : s;
+}
+
 static struct slice
 presented(const struct credentials *c, char out[KEY_MAX])
 {
@@ -159,7 +169,7 @@ presented(const struct credentials *c, char out[KEY_MAX])
 	if (has_scheme(c->authorization, "Basic", &rest))
 		return basic_user(rest, out);
 	if (c->x_api_key.n > 0)
-		return c->x_api_key;
+		return first_of(c->x_api_key);
 	return query_param(c->query, "key");
 }
 

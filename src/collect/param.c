@@ -10,6 +10,8 @@ query_param(struct slice q, const char *name)
 		amp = memchr(p, '&', (size_t)(end - p));
 		if (!amp)
 			amp = end;
+		if ((size_t)(amp - p) == n && memcmp(p, name, n) == 0)
+			return (struct slice){ amp, 0 };
 		if ((size_t)(amp - p) > n && memcmp(p, name, n) == 0 && p[n] == '=')
 			return (struct slice){ p + n + 1, (size_t)(amp - p) - n - 1 };
 		p = amp + 1;

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* The first value of `name`, or an absent slice. */
+/* The first value of `name`, empty when it has none, or an absent slice. */
 struct slice query_param(struct slice query, const char *name);
 
 #endif

@@ -55,6 +55,37 @@ for coding in GZIP X-Gzip; do
 done
 post '{"a":1}' -H 'Content-Encoding: Identity' >/dev/null
 is "Content-Encoding: Identity" "$(status)" 202
+# CloudEvents: in binary mode the attributes are headers, which nothing reads.
+refuse "CloudEvents, binary mode" 415 cloudevents_binary '{"a":1}' -H 'ce-specversion: 1.0' -H 'ce-id: 1' \
+	-H 'ce-source: s' -H 'ce-type: t' -H 'Content-Type: application/json'
+refuse "the same without a version" 415 cloudevents_binary '{"a":1}' -H 'Ce-Id: 1'
+for type in application/cloudevents+json Application/CloudEvents+JSON 'application/cloudevents-batch+json; charset=UTF-8'; do
+	post '[{"specversion":"1.0","id":"1","source":"s","type":"t","data":{}}]' -H "Content-Type: $type" -H 'ce-id: 1' >/dev/null
+	is "CloudEvents as $type" "$(status) $(json '$.accepted')" "202 1"
+done
+
+# A parameter that is read has a value that is known.
+for query in mode=SYNC 'mode=sync;x' mode=async mode= mode 'x=1&mode=sync+' 'mode=s%79nc'; do
+	http POST "/v1/events?$query" --data-binary '{"a":1}' >/dev/null
+	problem "?$query" 400 bad_parameter
+done
+http POST '/v1/events?moder=x&x&mode=sync&y=' --data-binary '{"a":1}' >/dev/null
+is "others are left alone" "$(status)" 201
+
+# Base URLs that end with a slash, and clients that add one.
+for path in //v1/events /v1/events/ /v1//events '///v1///events///?mode=sync' '//v1/events/?x=//'; do
+	http POST "$path" --data-binary '{"a":1}' --path-as-is >/dev/null
+	like "POST $path" "$(status)" '^20[12]$'
+done
+for path in //readyz /readyz/ //v1/time/ // ///; do
+	http GET "$path" --path-as-is >/dev/null
+	is "GET $path" "$(status)" 200
+done
+for path in /v1/events/x /v1/events/. /v1eventsv1events /V1/events "/v1/events$(printf '/x%.0s' $(seq 1 60))" //metrics /metrics/; do
+	http GET "$path" --path-as-is >/dev/null
+	problem "GET $(echo "$path" | cut -c 1-20): nothing there" 404 not_found
+done
+
 http POST /v1/other --data-binary '{}' >/dev/null
 problem "another path" 404 not_found
 http PUT /v1/events --data-binary '{}' >/dev/null
@@ -130,6 +161,17 @@ refuse "a long Idempotency-Key" 400 bad_idempotency_key '{"a":1}' -H "x-api-key:
 post '{"a":1}' -H "x-api-key: $key" -H 'Idempotency-Key: once' >/dev/null
 refuse "another body by one Idempotency-Key" 422 idempotency_key_reused '{"a":2}' -H "x-api-key: $key" \
 	-H 'Idempotency-Key: once'
+# What was sent twice: from nginx 1.23 on both come, before that the first.
+refuse "Idempotency-Keys, joined" 400 bad_idempotency_key '{"a":1}' -H "x-api-key: $key" -H 'Idempotency-Key: a, b'
+post '{"a":1}' -H "x-api-key: $key" -H 'Idempotency-Key: a,b' >/dev/null
+is "a comma in one" "$(status)" 202
+post '{"a":3}' -H "x-api-key: $key" -H 'Idempotency-Key: c' -H 'Idempotency-Key: d' >/dev/null
+case $("$NGINX" -v 2>&1) in
+*/1.[0-9].*|*/1.1[0-9].*|*/1.2[0-2].*) is "two Idempotency-Keys: an old nginx shows the first" "$(status)" 202 ;;
+*) is "two Idempotency-Keys" "$(status) $(json '$.code')" "400 bad_idempotency_key" ;;
+esac
+post '{"a":1}' -H "x-api-key: $key" -H 'x-api-key: another' >/dev/null
+is "two x-api-keys: the first counts" "$(status)" 202
 post '{"a":1}' -H "Authorization: Bearer $key" -H 'Origin: https://shop.example' >/dev/null
 is "the key opens" "$(status)" 202
 http POST "/v1/events?mode=sync&key=$key" --data-binary '[{"a":1},{"a":1e999}]' >/dev/null

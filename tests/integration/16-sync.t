@@ -29,7 +29,7 @@ is "under those ids" "$(sql "SELECT string_agg(id, ' ' ORDER BY seq) FROM foreba
 sync '{"id":"x","mode":"async"}'
 is "one object" "$(status) $(json '$.ids.size()') $(json '$.ids[0]')" "201 1 x"
 http POST '/v1/events?mode=async' --data-binary '{"n":1}' >/dev/null
-is "another mode is none" "$(status)" 202
+is "there is no other mode" "$(status) $(json '$.code')" "400 bad_parameter"
 
 before=$(events)
 cat >"$W/mixed" <<'JSON'
