@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,4 +136,30 @@ file_replace(const char *path, const char *text)
 		return ERR_IO;
 	}
 	return file_sync_dir(dirname(dir));
+}
+
+enum err
+file_map(const char *path, size_t n, enum file_map_mode mode, void **out)
+{
+	bool make = mode == FILE_MAP_MAKE;
+	int fd = open(path, O_CLOEXEC | (make ? O_RDWR | O_CREAT : O_RDONLY), 0640);
+	void *p = MAP_FAILED;
+	struct stat st;
+
+	*out = NULL;
+	if (fd < 0)
+		return !make && errno == ENOENT ? ERR_DOWN : ERR_IO;
+	if (make)
+		errno = posix_fallocate(fd, 0, (off_t)n);
+	else if (fstat(fd, &st) == 0 && (size_t)st.st_size < n)
+		errno = ENODATA;
+	else
+		errno = 0;
+	if (errno == 0)
+		p = mmap(NULL, n, make ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return errno == ENODATA ? ERR_DOWN : ERR_IO;
+	*out = p;
+	return ERR_OK;
 }

@@ -33,5 +33,12 @@ enum err file_read(const char *path, char *out, size_t n) MUST_CHECK;
 enum err file_read_at(int fd, void *out, size_t n, off_t at) MUST_CHECK;
 /* Writes a temporary file beside it, fsyncs, renames, fsyncs the directory. */
 enum err file_replace(const char *path, const char *text) MUST_CHECK;
+/*
+ * Maps a file of n bytes that processes share. MAKE: it is made when it is missing, zeros,
+ * with its space on the disk, so that no page of it can fail later; ERR_IO with errno.
+ * READ: as it is; ERR_DOWN when it is not there or smaller. The caller unmaps.
+ */
+enum file_map_mode { FILE_MAP_READ, FILE_MAP_MAKE };
+enum err file_map(const char *path, size_t n, enum file_map_mode, void **) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/stat.h"
+#include "base/tally.h"
 #include "cli/cmd.h"
 #include "cli/cost.h"
 #include "journal/dir.h"
@@ -275,6 +276,61 @@ print_text(const struct report *r)
 	printf("%-8s %-28s %20" PRIu64 "  Free on its volume.\n", "journal", "free_bytes", r->space.free);
 }
 
+/* --- by key ------------------------------------------------------------------------- */
+
+static int
+by_times_unread(const void *a, const void *b)
+{
+	const struct tally_entry *x = *(const struct tally_entry *const *)a, *y = *(const struct tally_entry *const *)b;
+
+	return x->times_unread < y->times_unread ? 1 : x->times_unread > y->times_unread ? -1 : strcmp(x->name, y->name);
+}
+
+/* The keys by which a time came that cannot be read, those with most of them. */
+static size_t
+list_times_unread(const struct tally *t, const struct tally_entry *list[TALLY_KEYS + 1])
+{
+	const struct tally_entry *e;
+	size_t i = 0, n = 0;
+
+	while (t->entries && (e = tally_next(t, &i)))
+		if (e->times_unread > 0)
+			list[n++] = e;
+	qsort(list, n, sizeof *list, by_times_unread);
+	return n < KINDS_MAX ? n : KINDS_MAX;
+}
+
+static void
+print_by_key(const struct conf *conf, bool json)
+{
+	static const struct tally_entry *list[TALLY_KEYS + 1];
+	struct tally t;
+	struct buf out;
+	size_t i, n;
+
+	if (tally_read(&t, conf->run_dir) != ERR_OK)
+		t.entries = NULL;
+	if (json)
+		printf(",\"times_unread_by_key\":[");
+	n = list_times_unread(&t, list);
+	for (i = 0; i < n; i++) {
+		buf_init(&out, 4096);
+		buf_puts(&out, !json ? "times_unread by " : i ? ",{\"key\":" : "{\"key\":");
+		buf_json(&out, slice_str(list[i]->name), SIZE_MAX);
+		if (json)
+			buf_printf(&out, ",\"events\":%" PRIu64 "}", list[i]->times_unread);
+		else
+			buf_printf(&out, "%*" PRIu64 "  Events with a time that cannot be read.\n",
+			    out.n < 58 ? 58 - (int)out.n : 12, list[i]->times_unread);
+		if (!out.failed)
+			fwrite(out.p, 1, out.n, stdout);
+		buf_fini(&out);
+	}
+	if (json)
+		putchar(']');
+	tally_close(&t);
+}
+
 /* --- money -------------------------------------------------------------------------- */
 
 /* Since the collector's counters were made, which is its first start since boot. */
@@ -358,6 +414,7 @@ cmd_stats(const struct conf_args *args, int argc, char **argv)
 	else
 		print_json(&b);
 	print_rates(&a, &b, conf, json);
+	print_by_key(conf, json);
 	if (json)
 		printf(",\"last_minute\":[");
 	e = print_kinds(conf, json);

@@ -8,6 +8,7 @@
 #include "collect/param.h"
 #include "collect/recent.h"
 #include "collect/reply.h"
+#include "collect/share.h"
 #include "event/context.h"
 #include "event/decode.h"
 #include "event/inflate.h"
@@ -27,8 +28,7 @@ struct events {
 	struct recent *recent;		/* NULL: there is none */
 	struct buf inflated, context, reject_context;
 	enum context_ip ip;
-	int64_t minute_ms;		/* rejections: when the minute began */
-	uint64_t kept;			/* in it */
+	struct share share;
 };
 
 /* One request on its way. */
@@ -43,6 +43,7 @@ struct post {
 	const struct decoded *found;
 	struct recent_request name;	/* of a request with an Idempotency-Key */
 	enum recent_found seen;
+	int wait;			/* seconds, for a key that has used up its share */
 };
 
 enum err
@@ -66,6 +67,7 @@ events_new(struct events **out, const struct conf *conf, struct stat_slot *stat,
 	buf_init(&ev->inflated, conf->collect_inflated_bytes);
 	buf_init(&ev->context, CONTEXT_MAX);
 	buf_init(&ev->reject_context, CONTEXT_MAX + 128);
+	share_open(&ev->share, conf);
 	/* only a help: without it keys are told apart by PostgreSQL alone */
 	if (recent_open(&ev->recent, conf->run_dir) != ERR_OK)
 		log_warning("requests.unavailable", "dir=%s cause=\"%s\"", conf->run_dir, strerror(errno));
@@ -85,6 +87,7 @@ events_free(struct events **evp)
 	decoder_free(&ev->decoder);
 	sha256_free(&ev->sha256);
 	recent_close(&ev->recent);
+	share_close(&ev->share);
 	buf_fini(&ev->inflated);
 	buf_fini(&ev->context);
 	buf_fini(&ev->reject_context);
@@ -240,6 +243,9 @@ prepare(struct post *p, struct keys *keys)
 		why = p->q->bad;
 	if (why == REFUSE_NONE && !store_ready(p->store))
 		why = REFUSE_UNAVAILABLE;
+	p->wait = why == REFUSE_NONE ? share_wait(&p->ev->share, key_name(p)) : 0;
+	if (p->wait > 0)
+		why = REFUSE_RATE;
 	if (why == REFUSE_NONE)
 		why = read_head(p);
 	if (why == REFUSE_NONE)
@@ -249,22 +255,6 @@ prepare(struct post *p, struct keys *keys)
 	if (why == REFUSE_NONE)
 		why = decode(p);
 	return why == REFUSE_NONE ? look_name_up(p) : why;
-}
-
-/* Is there room for one more rejection this minute? */
-static bool
-may_keep(struct events *ev)
-{
-	int64_t now = clock_mono_ms();
-
-	if (now - ev->minute_ms >= 60000) {
-		ev->minute_ms = now;
-		ev->kept = 0;
-	}
-	if (ev->kept >= ev->conf->collect_rejections_per_min)
-		return false;
-	ev->kept++;
-	return true;
 }
 
 /* The request's context with the place of what was refused. */
@@ -292,7 +282,7 @@ keep(struct post *p, enum refusal why, struct slice raw, size_t index, size_t of
 		.payload = { raw.p ? raw.p : "", raw.n < REJECTION_BYTES ? raw.n : REJECTION_BYTES },
 	};
 
-	if (!store_ready(p->store) || !may_keep(p->ev))
+	if (!store_ready(p->store) || !share_rejection(&p->ev->share, key_name(p)))
 		return;
 	r.fingerprint = uuid_v7(p->ev->ids, p->received_at);
 	r.context = place(p->ev, index, offset);
@@ -319,11 +309,13 @@ refuse_request(struct post *p, enum refusal why, struct reply *reply)
 	const struct decoded *d = p->found && p->found->whole == why ? p->found : NULL;
 	int status = refusals[why].status;
 
-	if (status != 401 && status != 403 && status != 503 && make_context(p) == REFUSE_NONE) {
+	if (status != 401 && status != 403 && status != 429 && status != 503 && make_context(p) == REFUSE_NONE) {
 		stat_add(p->ev->stat, STAT_collect_events_rejected_total, 1);
 		keep(p, why, p->body.p ? p->body : p->q->body, 0, d ? d->whole_offset : 0);
 	}
 	reply_problem(reply, why, d);
+	if (why == REFUSE_RATE)
+		reply->retry_after = p->wait;
 }
 
 static void
@@ -336,6 +328,7 @@ store(struct post *p, struct reply *reply)
 		return;
 	}
 	remember_name(p);
+	share_took(&p->ev->share, key_name(p), d->n_rows, d->n_times_unread);
 	stat_add(p->ev->stat, STAT_collect_times_unread_total, d->n_times_unread);
 	if (p->sync)
 		reply_created(reply, store_segment(p->store), d);

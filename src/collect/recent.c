@@ -1,11 +1,10 @@
 #include "collect/recent.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 #define FILE_NAME	"requests.1"	/* the number changes with the layout */
 #define SETS		65536
@@ -18,30 +17,20 @@ struct recent { struct entry (*sets)[WAYS]; };
 enum err
 recent_open(struct recent **out, const char *dir)
 {
-	const size_t size = sizeof(struct entry[SETS][WAYS]);
 	struct recent *r = calloc(1, sizeof *r);
 	char path[1024];
-	void *p;
-	int fd;
+	enum err e;
 
 	*out = NULL;
+	if (!r)
+		return ERR_NOMEM;
 	snprintf(path, sizeof path, "%s/" FILE_NAME, dir);
-	fd = r ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640) : -1;
-	if (fd < 0) {
+	e = file_map(path, sizeof(struct entry[SETS][WAYS]), FILE_MAP_MAKE, (void **)&r->sets);
+	if (e == ERR_OK)
+		*out = r;
+	else
 		free(r);
-		return ERR_IO;
-	}
-	/* with its space: a page that cannot be had would end the worker later */
-	errno = posix_fallocate(fd, 0, (off_t)size);
-	p = errno == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-	close(fd);
-	if (p == MAP_FAILED) {
-		free(r);
-		return ERR_IO;
-	}
-	r->sets = p;
-	*out = r;
-	return ERR_OK;
+	return e;
 }
 
 void
