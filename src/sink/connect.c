@@ -222,6 +222,7 @@ pg_connect(struct sink *s)
 	enum err e;
 
 	pg_disconnect(p);
+	p->sqlstate[0] = '\0';
 	e = pg_password(p->conf, password, path);
 	if (e == ERR_OK)
 		e = dial(p, password);
@@ -234,6 +235,8 @@ pg_connect(struct sink *s)
 		PQsetNoticeReceiver(p->conn, take_notice, p);
 		e = pg_meet(p);
 	}
+	if (e == ERR_SETUP)
+		pg_diagnose(p);
 	if (e != ERR_OK)
 		pg_disconnect(p);
 	return e;

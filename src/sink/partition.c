@@ -176,5 +176,7 @@ pg_maintain(struct sink *s)
 	    &(struct param){ ahead, 0, false }, 1);
 	if (e == ERR_OK && p->conf->flush_retention > 0)
 		e = expire(p);
+	if (e == ERR_INVALID)
+		pg_diagnose(p);
 	return e;
 }

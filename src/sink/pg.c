@@ -80,10 +80,13 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	CRASH_POINT("rejected");
 	if (e == ERR_OK) {
 		count_fates(b, fate, t, r);
-		if (r->quarantined > room)
-			e = pg_fail(p, ERR_FULL, "%llu rows would be quarantined, there is room for %zu",
-			    (unsigned long long)r->quarantined, room);
+		if (memchr(fate, FATE_UNIQUE, b->n_rows))
+			e = pg_kept_out_by(p, p->kept_out_by, sizeof p->kept_out_by);
 	}
+	if (e == ERR_OK && r->quarantined > room)
+		e = pg_fail(p, ERR_FULL, "%llu rows would be quarantined, there is room for %zu%s%s",
+		    (unsigned long long)r->quarantined, room, p->kept_out_by[0] ? "; they are kept out by " : "",
+		    p->kept_out_by);
 	if (e == ERR_OK && r->quarantined > 0) {
 		e = pg_quarantine(p, b, fate, bad, n_bad);
 		CRASH_POINT("quarantined");
@@ -101,7 +104,7 @@ try(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const struct 
 	enum err e;
 
 	memset(r, 0, sizeof *r);
-	p->sqlstate[0] = '\0';
+	p->sqlstate[0] = p->kept_out_by[0] = '\0';
 	first_fates(b, bad, n_bad, fate);
 	e = pg_partitions(p, b, fate);
 	CRASH_POINT("partitions");
@@ -164,6 +167,8 @@ pg_attempt(struct sink *s, const struct sink_batch *b, enum sink_mode mode, cons
 	free(fate);
 	if (e == ERR_OK)
 		announce(p, r);
+	if (e == ERR_SETUP)
+		pg_diagnose(p);
 	/* at once, so that the server does not hold locks for us while we wait */
 	if (e != ERR_OK && e != ERR_BUSY && e != ERR_INVALID && e != ERR_FULL)
 		pg_disconnect(p);

@@ -35,6 +35,7 @@ struct pg {
 	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
 	char primary[300];		/* and what may be told of it: no data of rows */
+	char kept_out_by[200];		/* what may have made rows FATE_UNIQUE in this attempt */
 	bool carrying;			/* the transaction at hand has rows in it */
 	bool unremembered;		/* its id could not be written down: no space */
 	int64_t days[PG_DAYS];		/* days whose partition is known to stand */
@@ -76,6 +77,12 @@ bool pg_row_error(const struct pg *);
 /* carrying: it may quote rows. own: lines of its context that are the statement's own,
  * so that what is more comes out of a function. */
 void pg_words(const PGresult *, bool carrying, size_t own, char *out, size_t n);
+
+/* --- diagnose.c: what to type ---------------------------------------------- */
+/* After ERR_SETUP: adds to errmsg what to do, where the catalog tells. Ends the transaction. */
+void pg_diagnose(struct pg *);
+/* What of the owner's may keep rows out of forebay.event without a word. */
+enum err pg_kept_out_by(struct pg *, char *out, size_t n) MUST_CHECK;
 
 /* --- connect.c ------------------------------------------------------------- */
 enum err pg_connect(struct sink *) MUST_CHECK;

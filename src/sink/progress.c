@@ -78,7 +78,11 @@ pg_progress(struct sink *s, struct sink_progress *all, size_t n)
 		}
 	}
 	buf_fini(&ids);
-	return e == ERR_OK ? pg_commit(p) : e;
+	if (e == ERR_OK)
+		e = pg_commit(p);
+	if (e == ERR_SETUP)
+		pg_diagnose(p);
+	return e;
 }
 
 /* The segments of all parts, or of those without a progress row. */

@@ -87,15 +87,17 @@ pg_quarantine(struct pg *p, const struct sink_batch *b, const uint8_t fate[],
 	      const struct sink_bad *bad, size_t n_bad)
 {
 	enum err e = ERR_OK;
+	char kept_out[256];
 	size_t i, k;
 
+	snprintf(kept_out, sizeof kept_out, "kept out by %s", p->kept_out_by);
 	for (i = 0; e == ERR_OK && i < b->n_rows; i++) {
 		if (fate[i] == FATE_CLOCK)
 			e = quarantine_row(p, &b->rows[i], segment_of(b, i), "clock", NULL,
 			    "received_at is too far from PostgreSQL's clock, or past the retention");
 		else if (fate[i] == FATE_UNIQUE)
 			e = quarantine_row(p, &b->rows[i], segment_of(b, i), "unique", "23505",
-			    "a unique index other than that of fingerprint, or a trigger, keeps it out");
+			    kept_out);
 		for (k = 0; fate[i] == FATE_BAD && e == ERR_OK && k < n_bad; k++)
 			if (bad[k].row == i)
 				e = quarantine_row(p, &b->rows[i], segment_of(b, i),

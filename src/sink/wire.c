@@ -163,24 +163,6 @@ state_err(const char *state)
 	return !state[0] || state_find(state)->class == STATE_PASSES ? ERR_DOWN : ERR_SETUP;
 }
 
-/* What to type for the mistakes of a set-up. */
-static void
-advise(const struct pg *p, char *out, size_t n)
-{
-	const char *s = p->sqlstate;
-	const struct advice *a = &p->owner;
-
-	out[0] = '\0';
-	if (strcmp(s, "42501") == 0)
-		snprintf(out, n, "; as its owner type: %spsql %s -c 'GRANT forebay_flusher TO \"%s\"'",
-		    a->sudo, a->conninfo, PQuser(p->conn));
-	else if (strcmp(s, "3F000") == 0 || strncmp(s, "42", 2) == 0)
-		snprintf(out, n, "; if tables were changed by hand, undo that; else type: "
-		    "%sforebay db migrate --conninfo %s", a->sudo, a->conninfo);
-	else if (strcmp(s, "53100") == 0)
-		snprintf(out, n, "; make room on PostgreSQL's volume");
-}
-
 /*
  * The error a result carries: SQLSTATE and what may be told of it are kept. own: lines
  * of its context that belong to the statement itself.
@@ -190,7 +172,6 @@ result_err(struct pg *p, const PGresult *res, const char *what, size_t own)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
-	char advice[800];
 
 	snprintf(p->sqlstate, sizeof p->sqlstate, "%s", state ? state : "");
 	if (!state)
@@ -200,8 +181,7 @@ result_err(struct pg *p, const PGresult *res, const char *what, size_t own)
 		snprintf(p->sqlstate, sizeof p->sqlstate, PG_NO_PARTITION);
 		snprintf(p->primary, sizeof p->primary, "no partition of forebay.event takes the row");
 	}
-	advise(p, advice, sizeof advice);
-	pg_fail(p, ERR_OK, "%s: %s (%s)%s", what, p->primary, state, advice);
+	pg_fail(p, ERR_OK, "%s: %s (%s)", what, p->primary, state);
 	return state_err(state);
 }
 
