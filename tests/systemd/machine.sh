@@ -2,7 +2,8 @@
 # A Debian machine of its own, for the tests that need systemd: made by debootstrap
 # once, copied for each run, booted by systemd-nspawn with nothing but a loopback.
 #
-#   machine_make                the directory M with forebay, nginx and PostgreSQL in it
+#   machine_make                the directory M with forebay, nginx and PostgreSQL in it,
+#                               or, for another one, machine_world; machine_root NAME PACKAGES
 #   machine_boot; machine_off
 #   inside COMMAND ...          in the running machine, as root, for a minute at most
 #
@@ -24,6 +25,16 @@ machine_need() {
 }
 
 machine_make() {
+	machine_world
+	machine_root machine "$MACHINE_PACKAGES"
+	make -C "$top_builddir" install DESTDIR="$M" >"$W/log/install.log" 2>&1 || bail "make install"
+	mkdir -p "$M/opt/test"
+	find "$top_builddir/tests/tools" -maxdepth 1 -type f -perm -u+x -exec cp {} "$M/opt/test/" \;
+	cp "$top_srcdir/tests/integration/verify.sh" "$M/opt/test/"
+}
+
+# The directory W of this test, and what takes it away.
+machine_world() {
 	local g h
 	machine_need
 	W=$(mktemp -d /var/tmp/forebay-machine-XXXXXX) || exit 1
@@ -37,11 +48,11 @@ machine_make() {
 		done
 	done
 	mkdir "$W/log"
-	debian_copy machine "$MACHINE_PACKAGES" "$M"
-	make -C "$top_builddir" install DESTDIR="$M" >"$W/log/install.log" 2>&1 || bail "make install"
-	mkdir -p "$M/opt/test" "$M/var/log/journal"	# a journal that outlives a reboot
-	find "$top_builddir/tests/tools" -maxdepth 1 -type f -perm -u+x -exec cp {} "$M/opt/test/" \;
-	cp "$top_srcdir/tests/integration/verify.sh" "$M/opt/test/"
+}
+
+machine_root() {	# NAME PACKAGE,PACKAGE
+	debian_copy "$1" "$2" "$M"
+	mkdir -p "$M/var/log/journal"		# a journal that outlives a reboot
 	echo forebay-test >"$M/etc/hostname"
 	echo "127.0.0.1 localhost forebay-test" >"$M/etc/hosts"
 }
