@@ -84,6 +84,7 @@ operate() {		# DOCUMENT
 				trap 's=$?; case "$s $BASH_COMMAND" in "1 journalctl "*|"1 grep "*) ;; *) echo "$BASH_COMMAND => $s"; exit $s ;; esac' ERR
 			END
 			sed -e "s/01a1fb8e-2d60-769f-bac1-3b75c9756984:7-8/$RECEIPT/" -e "s/'SEGMENT'/'${RECEIPT%:*}'/" "$f"
+			echo 'exit 0'
 		} >"$M/root/script"
 		rc=0
 		out=$(inside env LC_ALL=C.UTF-8 bash /root/script 2>&1 </dev/null) || rc=$?
