@@ -19,7 +19,8 @@
  *
  * A syntax error in an array, or in objects that go on over lines, refuses the whole
  * body. In NDJSON each line stands alone: it holds objects and nothing else, or it is
- * refused, whatever the lines around it hold. Empty lines are skipped; lines are not
+ * refused, whatever the lines around it hold; but a nesting that is beyond all reason
+ * (sax.c) ends the reading, and refuses the whole body. Empty lines are skipped; lines are not
  * numbered, events are. "The first line" and "the next" are lines that are not empty.
  */
 #include <stdlib.h>

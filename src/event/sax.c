@@ -1,6 +1,8 @@
 #include "event/decoder.h"
 #include "event/validate.h"
 
+#define HOPELESS_DEPTH	1000	/* no limit is so high, and the rest is not worth the time */
+
 size_t
 sax_skip_space(const struct decoder *d, size_t at)
 {
@@ -65,6 +67,8 @@ open_bracket(struct decoder *d, bool map)
 			accept_refuse(d, REFUSE_NOT_AN_OBJECT, d->begin);
 	}
 	d->depth++;
+	if (d->depth - d->top > HOPELESS_DEPTH)
+		return accept_refuse_whole(d, REFUSE_TOO_DEEP, here(d) - 1);
 	if (d->depth - d->top > d->limits.depth)
 		accept_refuse(d, REFUSE_TOO_DEEP, here(d) - 1);
 	return 1;

@@ -100,6 +100,10 @@ check_whole(const struct decoded *o, struct slice body)
 	CHECK(o->n_rows == 0 && o->n_refused == 0);
 	/* a value that is well-formed is never called bad JSON */
 	CHECK(o->whole != REFUSE_INVALID_JSON || v.bad_grammar);
+	if (o->whole == REFUSE_TOO_DEEP) {
+		CHECK(body.n > 1000 && strchr("[{", body.p[o->whole_offset]));
+		return;
+	}
 	CHECK(o->whole == REFUSE_EMPTY_BODY || o->whole == REFUSE_NO_EVENTS || o->whole == REFUSE_INVALID_JSON ||
 	    o->whole == REFUSE_NOT_AN_OBJECT || o->whole == REFUSE_TOO_MANY_EVENTS);
 }
