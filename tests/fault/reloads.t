@@ -43,8 +43,8 @@ none_there() { for p in $1; do gone "$p" || return 1; done; }
 all_there() { for p in $1; do alive "$p" || return 1; done; }
 ok "the first workers are there" all_there "$first"
 told=0
-for p in $(children "$MASTER"); do	# SIGTERM is pending
-	grep -q '^ShdPnd:.*4...$' "/proc/$p/status" && told=$((told + 1))
+for p in $(children "$MASTER"); do	# SIGINT is pending
+	grep -q '^ShdPnd:.*2$' "/proc/$p/status" && told=$((told + 1))
 done
 ok "those in between are told to leave: $told" test "$told" -ge 4
 as rm "$W/hang"
