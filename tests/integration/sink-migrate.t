@@ -154,7 +154,7 @@ pool() {			# pool MODE
 		pool_mode = $1
 		default_pool_size = 1
 	END
-	spawn pool pgbouncer "$W/pool.ini"
+	spawn pool "$PGBOUNCER" "$W/pool.ini"
 	wait_until 30 as "$PG/pg_isready" -q -h "$W/run" -p 6432 || bail "PgBouncer does not start"
 }
 through() { as "$PG/psql" -XqAt -h "$W/run" -p 6432 -U forebay -d forebay -c "$1"; }
@@ -163,7 +163,8 @@ session() {
 		FROM pg_settings WHERE name IN ('search_path', 'lock_timeout', 'client_min_messages',
 		'transaction_read_only', 'statement_timeout')"
 }
-if command -v pgbouncer >/dev/null; then
+PGBOUNCER=$(PATH=$PATH:/usr/sbin command -v pgbouncer)
+if [ -n "$PGBOUNCER" ]; then
 	DB=postgres sql "CREATE DATABASE pooled"
 	pool statement
 	RC=0; OUT=$(forebay db migrate --conninfo "host=$W/run port=6432 user=forebay dbname=forebay" 2>&1) || RC=$?
