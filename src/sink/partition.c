@@ -56,10 +56,11 @@ list_days(const struct sink_batch *b, const uint8_t fate[], int64_t days[PG_DAYS
 	return true;
 }
 
+/* In seconds: before 15 PostgreSQL takes no number of more than 31 bits here. */
 static const char *
 interval(int64_t ms, char out[32])
 {
-	snprintf(out, 32, "%lld ms", (long long)ms);
+	snprintf(out, 32, "%lld.%03lld s", (long long)(ms / 1000), (long long)(ms % 1000));
 	return out;
 }
 
