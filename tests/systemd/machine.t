@@ -218,6 +218,13 @@ inside sh -c 'cat >/etc/forebay/second.conf' <<-END
 END
 inside cp /etc/credstore/forebay.pgpassword /etc/credstore/forebay-second.pgpassword
 inside_as forebay "$prefix/bin/forebay" -c /etc/forebay/second.conf db migrate --conninfo dbname=second >/dev/null
+# user forebay owns /run/forebay, and may have left anything there before the first start
+inside_as forebay ln -s /opt /run/forebay/second
+inside systemctl start forebay@second.socket >/dev/null 2>&1
+is "a link in the place of its folder: root does not follow it" \
+	"$(stat -c %U "$M/opt") $(inside systemctl is-active forebay@second.socket)" "root failed"
+inside_as forebay rm /run/forebay/second
+inside systemctl reset-failed forebay@second.socket
 ok "an instance starts" inside systemctl enable --now forebay@second.target
 ok "with its own units" wait_until 60 active forebay@second.socket forebay@second.service forebay-flusher@second.service
 out=$(inside /opt/test/fcgi_req /run/forebay/second/forebay.sock 'post:{"id":"other"}' answer 2>&1)
