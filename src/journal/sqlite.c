@@ -98,18 +98,17 @@ sqlite_open(sqlite3 **out, const char *path, int flags, char errmsg[256])
 	return ERR_OK;
 }
 
-/* "file:PATH?readonly_shm=1", with what means something in a URI escaped. */
+/* "file:PATH?param", with what means something in a URI escaped. */
 static void
-uri_of(char out[3 * SEGMENT_PATH + 32], const char *path)
+uri_of(char out[3 * SEGMENT_PATH + 32], const char *path, const char *param)
 {
 	size_t n = (size_t)snprintf(out, 6, "file:");
 
 	for (; *path; path++)
 		n += (size_t)snprintf(out + n, 4, strchr("%?#", *path) ? "%%%02X" : "%c", *path);
-	snprintf(out + n, 32, "?readonly_shm=1");
+	snprintf(out + n, 32, "?%s", param);
 }
 
-/* SQLite replaces only by memory what is there. */
 static bool
 has_index(const char *dir, struct uuid uuid)
 {
@@ -117,6 +116,24 @@ has_index(const char *dir, struct uuid uuid)
 	struct stat st;
 
 	return segment_path(path, dir, uuid, ".db-shm") == ERR_OK && stat(path, &st) == 0;
+}
+
+/* A copy without its -shm has no writer either, so nobody has to be told of locks: then the
+ * index can be in memory, and no file is made, which a read-only volume would not take. */
+static enum err
+open_alone(sqlite3 **out, const char *path, char errmsg[256])
+{
+	char uri[3 * SEGMENT_PATH + 32];
+	enum err e;
+
+	uri_of(uri, path, "vfs=unix-none");
+	e = sqlite_open(out, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, errmsg);
+	if (e != ERR_OK)
+		return e;
+	e = sqlite_err(sqlite3_exec(*out, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL));
+	if (e != ERR_OK)
+		sqlite_explain(*out, "locking_mode", errmsg);
+	return e;
 }
 
 static enum err
@@ -140,9 +157,11 @@ open_segment_file(sqlite3 **out, const char *dir, struct uuid uuid, bool untouch
 	}
 	if (e != ERR_OK)
 		return e;
-	if (!untouched || !has_index(dir, uuid))
+	if (!has_index(dir, uuid))
+		return open_alone(out, path, errmsg);
+	if (!untouched)
 		return sqlite_open(out, path, SQLITE_OPEN_READONLY, errmsg);
-	uri_of(uri, path);
+	uri_of(uri, path, "readonly_shm=1");
 	return sqlite_open(out, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, errmsg);
 }
 

@@ -29,7 +29,7 @@ enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
 /* Opens a born segment read-only and begins a transaction, in which it has made sure that the
  * tables are ours, and those of this segment. The caller ends it. ERR_DOWN: it is gone;
  * ERR_CORRUPT: damaged, or not what its name says; ERR_SETUP: of another format. Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
- * writer next door then waits for; untouched: it is made in memory, unless none is there. */
+ * writer next door then waits for; untouched, or where none is there: it is made in memory. */
 enum err sqlite_open_segment(sqlite3 **, const char *dir, struct uuid, bool untouched,
 			     char errmsg[256]) MUST_CHECK;
 void sqlite_explain(sqlite3 *, const char *what, char errmsg[256]);

@@ -319,6 +319,31 @@ test_planted(void)
 	    "what a later format has is not damage");
 }
 
+/* A copy of a segment may lack the -shm, and lie where nothing can be written. */
+static void
+test_without_index(void)
+{
+	struct journal *j = begin();
+	struct uuid u = journal_segment(j);
+	char shm[512], wal[512], text[UUID_TEXT];
+	struct seen seen;
+	struct stat before, st;
+	int i;
+
+	ok(put(j, 7, 1) == ERR_OK, "seven rows commit");
+	journal_close(&j);
+	snprintf(shm, sizeof shm, "%s/%s.db-shm", dir, uuid_text(u, text));
+	snprintf(wal, sizeof wal, "%s/%s.db-wal", dir, text);
+	ok(unlink(shm) == 0 && stat(wal, &before) == 0, "its -shm is lost");
+	for (i = 0; i < 2; i++) {
+		ok(read_all(u, 0, &seen) == ERR_OK && seen.good && seen.rows == 7, "it is read");
+		ok(stat(shm, &st) != 0, "no file is made for that");
+		ok(stat(wal, &st) == 0 && st.st_ino == before.st_ino && st.st_size == before.st_size &&
+		    st.st_mtim.tv_nsec == before.st_mtim.tv_nsec, "and the WAL stays as it was");
+	}
+	(void)!dir_remove(dir, u);
+}
+
 static void
 test_wal_replaced(void)
 {
@@ -367,6 +392,7 @@ main(void)
 	test_ahead();
 	test_set_aside();
 	test_planted();
+	test_without_index();
 	test_wal_replaced();
 	test_space();
 	remove_dir(dir);
