@@ -16,8 +16,11 @@ client_program() {
 	mkdir -p "$ROOT/debs"
 	if [ ! -e "$ROOT/done" ]; then
 		for p in $(apt-cache depends -i --recurse "$@" 2>/dev/null | grep '^[a-z0-9]' | sort -u); do
-			[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
-				(cd "$ROOT/debs" && apt-get -q download "$p") >>"$ROOT/apt.log" 2>&1
+			case " $* " in
+			*" $p "*) ;;
+			*) [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" != installed ] || continue ;;
+			esac
+			(cd "$ROOT/debs" && apt-get -q download "$p") >>"$ROOT/apt.log" 2>&1
 		done
 		for p in "$ROOT"/debs/*.deb; do
 			[ -e "$p" ] || skip_all "no $name (Debian: $1), and apt-get cannot download it"
