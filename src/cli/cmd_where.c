@@ -118,7 +118,7 @@ static const char usage[] =
 	    "What became of the events of a receipt (SEGMENT:FIRST-LAST), or of those with an id:\n"
 	    "  journaled    in the journal, not in PostgreSQL yet\n"
 	    "  loaded       in forebay.event\n"
-	    "  duplicate    an event with its fingerprint stands there already\n"
+	    "  duplicate    an event with its fingerprint stands there already; said, if its payload is another\n"
 	    "  quarantined  PostgreSQL refused it; it stands in forebay.quarantine\n"
 	    "  rejected     refused at the door\n"
 	    "  settled      loaded or a duplicate; which, cannot be told any more or was not answered\n"

@@ -227,6 +227,67 @@ ask_fingerprints(struct search *s)
 	return e;
 }
 
+static bool
+take_differs(void *arg, const char *const *v UNUSED)
+{
+	struct item *i = arg;
+	size_t n = strlen(i->detail);
+
+	snprintf(i->detail + n, sizeof i->detail - n, ", which says something else");
+	return true;
+}
+
+static int
+seq_and_item(const void *seq, const void *item)
+{
+	int64_t a = *(const int64_t *)seq, b = ((const struct item *)item)->seq;
+
+	return (a > b) - (a < b);
+}
+
+/* seq, payload of one segment's rows; only items that are there already */
+static bool
+take_payload(void *arg, const struct query_value *v, size_t n UNUSED)
+{
+	struct search *s = arg;
+	int64_t seq = strtoll(v[0].text.p, NULL, 10);
+	struct item *i = bsearch(&seq, s->from, (size_t)(s->to - s->from), sizeof *i, seq_and_item);
+	char *payload;
+	enum err e;
+
+	if (!i || i->state != DUPLICATE || !v[1].text.p)
+		return true;
+	payload = strndup(v[1].text.p, v[1].text.n);
+	if (!payload)
+		return false;
+	e = lookup_ask(s->lookup, LOOKUP_DIFFERS, (const char *const[]){ i->fingerprint, payload,
+	    i->received_at, i->received_at }, take_differs, i);
+	if (e != ERR_OK)
+		set_text(s->trouble, sizeof s->trouble, lookup_errmsg(s->lookup));
+	free(payload);
+	return e == ERR_OK;
+}
+
+/* Duplicates of which the journal still has the payload: is it that of what stands? */
+static void
+ask_differing(struct search *s)
+{
+	char receipt[UUID_TEXT + 48], segment[UUID_TEXT], errmsg[256];
+	struct slice what;
+	struct item *i;
+
+	for (i = s->from; i < s->to && !(i->journal && i->state == DUPLICATE); i++)
+		;
+	if (i == s->to)
+		return;
+	snprintf(receipt, sizeof receipt, "%s:%" PRId64 "-%" PRId64, uuid_text(s->from->segment, segment),
+	    s->from->seq, s->to[-1].seq);
+	what = slice_str(receipt);
+	if (query_run(s->conf->journal_dir, "SELECT seq, payload FROM event(?1)", &what, 1, take_payload, s,
+	    errmsg) != ERR_OK && !s->trouble[0])
+		set_text(s->trouble, sizeof s->trouble, errmsg);
+}
+
 /* Rows that the journal no longer holds: their segment's in the days it lived. */
 static enum err
 ask_seqs(struct search *s)
@@ -301,6 +362,8 @@ settle(struct search *s)
 		e = lookup_ask(s->lookup, LOOKUP_REFUSED, params, take_refused, s);
 	if (e == ERR_OK && s->progress.known)
 		e = ask_fingerprints(s);
+	if (e == ERR_OK && s->progress.known)
+		ask_differing(s);
 	if (e == ERR_OK && s->progress.known)
 		e = ask_seqs(s);
 	if (e == ERR_OK && s->progress.known)

@@ -239,6 +239,7 @@ count(const struct shipped *s)
 {
 	stat_add(g.stat, STAT_flush_rows_loaded_total, s->loaded);
 	stat_add(g.stat, STAT_flush_rows_duplicate_total, s->duplicates);
+	stat_add(g.stat, STAT_flush_rows_differing_total, s->differing);
 	stat_add(g.stat, STAT_flush_rows_quarantined_total, s->quarantined);
 	stat_add(g.stat, STAT_flush_rows_rejected_total, s->rejected);
 	stat_add(g.stat, STAT_flush_batches_total, s->batches);

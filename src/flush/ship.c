@@ -61,6 +61,7 @@ account(struct ship *s, const struct sink_result *r, enum sink_mode mode, struct
 {
 	out->loaded += r->loaded;
 	out->duplicates += r->duplicates;
+	out->differing += r->differing;
 	out->quarantined += r->quarantined;
 	out->rejected += r->rejected;
 	out->batches++;
@@ -70,6 +71,22 @@ account(struct ship *s, const struct sink_result *r, enum sink_mode mode, struct
 		s->staged_left = STAGED_BATCHES;
 	else if (mode == SINK_STAGED && s->staged_left > 0)
 		s->staged_left--;
+}
+
+/* A client's mistake; what stands stays. */
+static void
+log_differing(const struct sink_batch *b, const struct sink_result *r)
+{
+	char text[UUID_TEXT];
+	size_t k = 0;
+
+	if (r->differing == 0)
+		return;
+	while (r->differs >= b->parts[k].first + b->parts[k].n)
+		k++;
+	log_limited(LOG_WARNING, "flush.differs", "%llu rows have the Idempotency-Key of an event that says something "
+	    "else; the first is %s:%lld", (unsigned long long)r->differing, uuid_text(b->parts[k].segment, text),
+	    (long long)b->rows[r->differs].seq);
 }
 
 static enum err
@@ -200,6 +217,7 @@ step(struct ship *s, struct sink *sink, const struct batch *b, size_t n, struct 
 	batch_slice(b, c->from, n, &slice);
 	e = sink->ops->attempt(sink, &slice, mode, NULL, 0, quarantine_room(s), &r);
 	if (e == ERR_OK) {
+		log_differing(&slice, &r);
 		account(s, &r, mode, out);
 		c->from += n;
 		return ERR_OK;

@@ -220,3 +220,15 @@ copy_int64(struct buf *b, int64_t v)
 	put32(b, 8);
 	put64(b, (uint64_t)v);
 }
+
+void
+copy_jsonb_array(struct buf *b, size_t n)
+{
+	put_head(b, JSONB, n);
+}
+
+void
+copy_jsonb(struct buf *b, struct slice s)
+{
+	put_jsonb(b, s);
+}

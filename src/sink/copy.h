@@ -36,10 +36,12 @@ void copy_event_fields(struct buf column[COPY_COLUMNS], const struct row *, stru
 void copy_rejection_heads(struct buf column[COPY_COLUMNS], size_t n);
 void copy_rejection_fields(struct buf column[COPY_COLUMNS], const struct row *, struct uuid segment);
 
-/* uuid[] and bigint[]: the head, then n times copy_uuid() or copy_int64(). */
+/* uuid[], bigint[] and jsonb[]: the head, then n times copy_uuid(), copy_int64() or copy_jsonb(). */
 void copy_uuid_array(struct buf *, size_t n);
 void copy_uuid(struct buf *, struct uuid);
 void copy_int64_array(struct buf *, size_t n);
+void copy_jsonb_array(struct buf *, size_t n);
+void copy_jsonb(struct buf *, struct slice);
 void copy_int64(struct buf *, int64_t);
 
 #endif

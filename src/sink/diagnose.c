@@ -17,7 +17,7 @@ static const char facts_sql[] =
     "WITH want(name, privilege) AS (VALUES ('event', 'INSERT'), ('progress', 'SELECT'), ('progress', 'INSERT'),"
     " ('progress', 'UPDATE'), ('quarantine', 'INSERT'), ('rejection', 'INSERT'), ('migration', 'SELECT'),"
     " ('database', 'SELECT')),"
-    " calls(name) AS (VALUES ('make_partitions'), ('make_partitions_ahead'), ('expire')),"
+    " calls(name) AS (VALUES ('make_partitions'), ('make_partitions_ahead'), ('expire'), ('differing')),"
     " cols(name) AS (SELECT unnest('{received_at,fingerprint,key,source,id,type,subject,time,payload,context,"
     "segment,seq}'::name[])),"
     " tables AS (SELECT w.*, c.oid FROM want w LEFT JOIN pg_namespace n ON n.nspname = 'forebay'"

@@ -69,6 +69,9 @@ static const struct question { int params; const char *sql; } questions[LOOKUP_C
 	    " GROUP BY seq HAVING count(*) > 1 ORDER BY seq" },
 	[LOOKUP_ALIENS] = { 2, "SELECT seq FROM forebay.event WHERE segment = $1"
 	    " AND NOT seq BETWEEN 1 AND $2::bigint ORDER BY seq" },
+	[LOOKUP_DIFFERS] = { 4, "SELECT forebay.differing(ARRAY[$1::uuid], ARRAY[$2::jsonb],"
+	    " date_trunc('day', $3::timestamptz) - interval '1 day',"
+	    " date_trunc('day', $4::timestamptz) + interval '1 day')" },
 	[LOOKUP_UNGUARDED] = { 0, "SELECT i.inhrelid::regclass " PARTITIONS " AND " UNGUARDED " ORDER BY 1" },
 	[LOOKUP_TWINS] = { 0, "SELECT tableoid::regclass, fingerprint,"
 	    " string_agg(segment || ':' || seq, ' ' ORDER BY segment, seq) FROM forebay.event"

@@ -41,6 +41,8 @@ enum lookup_question {
 	LOOKUP_DOUBLES,
 	/* segment, last_seq -> seq of an event beyond it */
 	LOOKUP_ALIENS,
+	/* fingerprint, payload, since, until -> 1 when all that stands under it has another payload */
+	LOOKUP_DIFFERS,
 	/* -> partition in which nothing keeps a fingerprint unique */
 	LOOKUP_UNGUARDED,
 	/* -> partition, fingerprint that stands more than once there, "segment:seq segment:seq ..." */

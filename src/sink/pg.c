@@ -76,6 +76,8 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	}
 	CRASH_POINT("loaded");
 	if (e == ERR_OK)
+		e = pg_differing(p, b, fate, r);
+	if (e == ERR_OK)
 		e = pg_insert_rejections(p, b, fate, r);
 	CRASH_POINT("rejected");
 	if (e == ERR_OK) {
@@ -190,6 +192,7 @@ pg_close(struct sink **sp)
 		return;
 	pg_disconnect(p);
 	buf_fini(&p->out);
+	sha256_free(&p->sha256);
 	free(p);
 	*sp = NULL;
 }

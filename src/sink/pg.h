@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/sha256.h"
 #include "sink/advice.h"
 #include "sink/sink.h"
 
@@ -35,6 +36,7 @@ struct pg {
 	const char *doing;		/* the statement that is waited for, for messages */
 	char sqlstate[6];		/* of the last error, "" when the server sent none */
 	char primary[300];		/* and what may be told of it: no data of rows */
+	struct sha256 *sha256;		/* made when it is needed */
 	char kept_out_by[200];		/* what may have made rows FATE_UNIQUE in this attempt */
 	bool carrying;			/* the transaction at hand has rows in it */
 	bool unremembered;		/* its id could not be written down: no space */
@@ -141,6 +143,11 @@ enum err pg_insert_events(struct pg *, const struct sink_batch *, uint8_t fate[]
 			  struct sink_result *) MUST_CHECK;
 enum err pg_insert_rejections(struct pg *, const struct sink_batch *, const uint8_t fate[],
 			      struct sink_result *) MUST_CHECK;
+
+/* --- differ.c -------------------------------------------------------------- */
+/* Fills differing and differs of the result from the rows with FATE_DUPLICATE. */
+enum err pg_differing(struct pg *, const struct sink_batch *, const uint8_t fate[],
+		      struct sink_result *) MUST_CHECK;
 
 /* --- quarantine.c ---------------------------------------------------------- */
 enum err pg_quarantine(struct pg *, const struct sink_batch *, const uint8_t fate[],

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "sink/pg.h"
 
-#define SCHEMA_NEEDED	1	/* number of the newest file in sql/ that this code builds on */
+#define SCHEMA_NEEDED	4	/* number of the newest file in sql/ that this code builds on */
 #define HAS_TRANSACTION_TIMEOUT	170000
 
 /*

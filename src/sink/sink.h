@@ -54,6 +54,9 @@ struct sink_bad { size_t row; enum sink_why why; char sqlstate[6]; char message[
 struct sink_result {
 	/* after ERR_OK */
 	uint64_t loaded, duplicates, quarantined, rejected;
+	/* of the duplicates, those that say something else than what stands; the first of them */
+	uint64_t differing;
+	size_t differs;
 	/* after ERR_INVALID: what the statement that loads rows was told */
 	struct sink_bad refused;	/* row: what the server's context names, or SIZE_MAX; can be wrong */
 };

@@ -112,6 +112,27 @@ is "after a restart it is still known" "$(status) $(json '$.code')" "422 idempot
 send "$A" k1 '{"t":1,"n":1}'
 is "and so is the body that came by it" "$(status)" 202
 settle
+
+# What this node does not remember only PostgreSQL finds: it stands as it was, but it is told.
+stop collect TERM
+rm "$W/run/requests.1"
+collector
+before=$(forebay stats --json | grep -o '"flush_rows_differing_total":[0-9]*')
+send "$A" k1 '{"n": 1, "t":1}'
+same=$(json '$.receipt')
+stop collect TERM
+rm "$W/run/requests.1"
+collector
+send "$A" k1 '{"t":1,"n":3}'
+is "another body by a key of before is taken here" "$(status)" 202
+other=$(json '$.receipt')
+settle
+like "where says that it says something else" "$(forebay where "$other")" 'duplicate .*of .*, which says something else'
+unlike "and of the same that it does not" "$(forebay where "$same")" 'something else'
+is "it is counted" "$before $(forebay stats --json | grep -o '"flush_rows_differing_total":[0-9]*')" \
+	'"flush_rows_differing_total":0 "flush_rows_differing_total":1'
+like "and logged by its place" "$(cat "$W/log/flush.log")" "flush.differs .*${other%-*}"
+is "what stood there stands" "$(sql "SELECT payload->>'n' FROM forebay.event WHERE payload->>'t' = '1' AND key = 'a'" | head -1)" 1
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress
 	WHERE last_seq <> loaded + duplicates + quarantined + rejected")" 0
 done_testing

@@ -62,6 +62,16 @@ like() {			# like WHAT GOT PATTERN, an extended regular expression
 	fi
 }
 
+unlike() {			# unlike WHAT GOT PATTERN
+	if printf '%s\n' "$2" | grep -Eq -- "$3"; then
+		fail "$1"
+		note "got          $(printf '%s' "$2" | head -c 1000)"
+		note "expected not $3"
+	else
+		pass "$1"
+	fi
+}
+
 skip() { T=$((T + 1)); echo "ok $T # SKIP $1"; }
 skip_all() { echo "1..0 # SKIP $1"; exit 0; }
 bail() { echo "Bail out! $*"; FAILED=1; exit 1; }

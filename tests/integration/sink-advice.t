@@ -36,7 +36,6 @@ undone() {
 	sql "$2" >/dev/null
 	mended "$1"
 }
-unlike() { if printf '%s\n' "$2" | grep -Eq -- "$3"; then fail "$1"; note "$2"; else pass "$1"; fi; }
 
 flusher
 rows 10

@@ -22,6 +22,8 @@ allowed "INSERT INTO forebay.quarantine (segment, seq, reason, message, fingerpr
 allowed "INSERT INTO forebay.rejection (received_at, reason, segment, seq) VALUES (now(), 'x', gen_random_uuid(), 1)"
 allowed "CREATE TEMPORARY TABLE t ()"
 
+allowed "SELECT forebay.differing(ARRAY[gen_random_uuid()], ARRAY['{}'::jsonb], now() - interval '1 day', now())"
+
 denied "SELECT payload FROM forebay.event"
 denied "SELECT context FROM forebay.event"
 denied "UPDATE forebay.event SET seq = 2"

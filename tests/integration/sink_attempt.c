@@ -165,6 +165,44 @@ test_duplicates(void)
 	is_result(2, 1, 0, 0, "counted");
 }
 
+/* An Idempotency-Key that is used again: the fingerprint says nothing of the payload. */
+static void
+test_differing(void)
+{
+	struct row *r;
+	struct uuid key;
+
+	begin();
+	r = part(12, 1, 1, false);
+	r[0].payload = SLICE("{\"a\": 1, \"b\": 2}");
+	key = r[0].fingerprint;
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_OK, "an event with an Idempotency-Key");
+	begin();
+	r = part(12, 2, 4, true);
+	r[0].fingerprint = r[1].fingerprint = r[2].fingerprint = key;
+	r[0].payload = SLICE("{\"b\":2,\"a\":1.0}");
+	r[1].payload = SLICE("{\"b\":2,\"a\":2}");
+	is_err(attempt(SINK_STAGED, NULL, 0), ERR_OK, "its key three times, and another event");
+	is_result(1, 3, 0, 0, "three duplicates");
+	is_int((long long)result.differing, 2, "two of which say something else");
+	is_int((long long)result.differs, 1, "the first is named");
+	begin();
+	r = part(12, 6, 1, true);
+	r[0].received_at += US_PER_DAY - US_PER_DAY / 2 + 60 * 1000000;
+	r[0].id = SLICE("given");
+	r[0].fingerprint = key;
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_OK, "after midnight, by COPY");
+	is_result(0, 1, 0, 0, "a duplicate");
+	is_int((long long)result.differing, 1, "that says something else, too");
+	begin();
+	r = part(12, 7, 1, true);
+	r[0].received_at += US_PER_DAY - US_PER_DAY / 2 + 60 * 1000000;
+	r[0].id = SLICE("given");
+	r[0].fingerprint = key;
+	r[0].payload = SLICE("{\"a\":\"\\u0000\"}");
+	is_err(attempt(SINK_PLAIN, NULL, 0), ERR_INVALID, "one that is no jsonb at all is a row's error");
+}
+
 /* Rows whose progress was lost stand as themselves: loaded, not doubled. */
 static void
 test_sent_again(void)
@@ -445,6 +483,7 @@ main(int argc, char **argv)
 	reconnect();
 	test_plain();
 	test_duplicates();
+	test_differing();
 	test_sent_again();
 	test_poison();
 	test_clock();
