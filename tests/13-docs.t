@@ -30,7 +30,8 @@ only() {
 	fi
 }
 
-docs="README.md SECURITY.md doc/API.md doc/INSTALL.md doc/MIGRATING.md doc/OPERATIONS.md"
+docs="README.md SECURITY.md doc/API.md doc/INSTALL.md doc/MIGRATING.md doc/OPERATIONS.md
+	doc/clients/others.md doc/clients/rsyslog.md doc/clients/syslog-ng.md"
 pages="man/forebay.1 man/forebay.conf.5 man/forebay-flusher.8 man/forebayd.8"
 
 for f in doc/API.md doc/OPERATIONS.md man/forebay.1 man/forebay.conf.5; do
