@@ -201,7 +201,7 @@ const struct key *
 keyfile_find(const struct keyfile *k, const uint8_t digest[SHA256_BYTES])
 {
 	const struct key *found;
-	struct key want;
+	struct key want = { .name = NULL };
 
 	memcpy(want.digest, digest, SHA256_BYTES);
 	/* what the search's time tells is about a digest, and of no use without its key */
