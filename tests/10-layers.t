@@ -1,6 +1,7 @@
 #!/bin/sh
 # The include rule: base < event < {journal, sink} < {collect, flush, cli}; journal
-# and sink do not know each other, and each foreign library has one home.
+# and sink do not know each other, and each foreign library has one home. And no test
+# lies there that nobody runs.
 src=${top_srcdir:-.}/src n=0 rc=0
 [ -d "$src/base" ] || { echo "Bail out! no $src/base"; exit 1; }
 
@@ -42,6 +43,14 @@ only 'zlib\.h' 'event/inflate\.c'
 
 result "master.c touches no data" "$(grep -nE '^#[[:space:]]*include "(journal/|event/|collect/(fcgi|worker))' "$src/collect/master.c")"
 result "no folder beside these" "$(cd "$src" && printf '%s\n' */ | grep -vxE '(base|event|journal|sink|collect|flush|cli)/')"
+
+# What is left out of the makefile is neither built, run, nor packed.
+top=${top_srcdir:-.}
+result "each test is in Makefile.am" "$(cd "$top" && find tests -path tests/docker -prune -o \( -name 'test_*.c' -o -name '*.t' \) -print |
+	while read -r t; do
+		case $t in tests/fault/plants/*) continue ;; esac
+		grep -qF "$t" Makefile.am || echo "$t"
+	done)"
 
 echo "1..$n"
 exit $rc
