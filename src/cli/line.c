@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "cli/clean.h"
+
 static void
 put_member(struct buf *b, const char *name, struct slice v)
 {
@@ -50,21 +52,20 @@ line_json(struct buf *b, struct uuid segment, const struct row *r)
 	buf_puts(b, "}\n");
 }
 
-/* For people's eyes: no control character reaches the terminal. */
+/* For people's eyes: one line, and no control character reaches the terminal. */
 static void
 put_clean(struct buf *b, struct slice v)
 {
 	const unsigned char *p = (const unsigned char *)v.p;
 	size_t i, len;
+	bool plain;
 
 	for (i = 0; i < v.n; i += len) {
-		len = utf8_char(p + i, v.n - i);
-		if (len == 0 || p[i] < 0x20 || p[i] == 0x7F || (p[i] == 0xC2 && p[i + 1] < 0xA0)) {
-			buf_puts(b, p[i] == '\n' || p[i] == '\r' || p[i] == '\t' ? " " : "?");
-			len = len ? len : 1;
-		} else {
+		len = clean_char(p + i, v.n - i, &plain);
+		if (plain)
 			buf_put(b, p + i, len);
-		}
+		else
+			buf_puts(b, p[i] == '\n' || p[i] == '\r' || p[i] == '\t' ? " " : "?");
 	}
 }
 

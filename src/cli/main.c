@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/clean.h"
 #include "cli/cmd.h"
 #include "config.h"
 
@@ -79,6 +80,7 @@ main(int argc, char **argv)
 	const struct verb *v;
 	int opt;
 
+	clean_terminal();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("forebay " PACKAGE_VERSION);
 		return EX_OK;
