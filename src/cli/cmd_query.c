@@ -1,5 +1,5 @@
 /*
- * forebay query: the sqlite3 shell with the journal's tables in it.
+ * forebay query: SQL over the journal, with the forms of output of the sqlite3 shell.
  */
 #include <errno.h>
 #include <sched.h>
@@ -9,17 +9,20 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/cmd.h"
-
-#define EXTENSION	PKGLIBDIR "/forebay_journal.so"
 
 static void
 usage(FILE *f)
 {
-	fputs("usage: forebay query [--timeout SECONDS] [SQLITE3-OPTION]... [SQL]\n"
-	    "  --timeout SECONDS  time limit of a statement (30; 0: none)\n"
-	    "The sqlite3 shell, with SQL or interactive; its options choose the form of the output:\n"
-	    "-box -csv -header -json -line -markdown ... Read-only tables over all segments:\n"
+	fputs("usage: forebay query [--timeout SECONDS] [OPTION]... [SQL]...\n"
+	    "  --timeout SECONDS   time limit of a statement (30; 0: none)\n"
+	    "  --FORM              one of", f);
+	form_names(f);
+	fputs("\n"
+	    "  --header, --noheader, --separator TEXT, --nullvalue TEXT\n"
+	    "Without SQL statements come from standard input, and .help tells of some commands.\n"
+	    "An option may have one dash. Read-only tables over all segments:\n"
 	    "  event      segment seq received_at time key source id type subject fingerprint head\n"
 	    "             context payload\n"
 	    "  rejection  the same with reason, without fingerprint\n"
@@ -28,7 +31,7 @@ usage(FILE *f)
 	    "  forebay query \"select type, count(*) from event\n"
 	    "                 where received_at > datetime('now', '-60 seconds') group by 1\"\n"
 	    "  forebay query \"select * from event('RECEIPT')\"\n"
-	    "exit status: the shell's, 0 or 1; 64 usage, 66 no journal, 69 no sqlite3, 77 no right to read\n", f);
+	    "exit status: 0; 1 a statement failed; 64 usage, 66 no journal, 77 no right to read\n", f);
 }
 
 int
@@ -45,46 +48,6 @@ cmd_journal_readable(const char *dir)
 	return EX_NOINPUT;
 }
 
-/* Takes --timeout off the front; false: bad usage. */
-static bool
-take_timeout(int *argc, char ***argv, const char **timeout)
-{
-	char *end;
-
-	if (*argc < 2 || strcmp((*argv)[1], "--timeout") != 0)
-		return true;
-	if (*argc < 3)
-		return false;
-	*timeout = (*argv)[2];
-	*argc -= 2;
-	*argv += 2;
-	return strtol(*timeout, &end, 10) >= 0 && end != *timeout && *end == '\0';
-}
-
-/* The shell's own words come first, so that the user's options have the last. -safe
- * comes after the extension is in: it forbids other files, programs and extensions. */
-static int
-run_shell(const char *extension, int argc, char **argv)
-{
-	static char shell[] = "sqlite3", memory[] = ":memory:", cmd[] = "-cmd", safe[] = "-safe",
-	    box[] = "-box", room[] = "pragma cache_size = -65536";	/* KiB, to sort in */
-	char load[1100];
-	char *fixed[] = { shell, memory, cmd, load, cmd, room, safe, isatty(STDOUT_FILENO) ? box : NULL };
-	int n = fixed[7] ? 8 : 7;
-	char **words = calloc((size_t)(n + argc), sizeof *words);
-
-	if (!words)
-		return EX_OSERR;
-	snprintf(load, sizeof load, ".load '%s'", extension);
-	memcpy(words, fixed, (size_t)n * sizeof *words);
-	memcpy(words + n, argv + 1, (size_t)(argc - 1) * sizeof *words);
-	execvp(shell, words);
-	fprintf(stderr, "forebay: sqlite3, the shell, cannot be run: %s (Debian: apt install sqlite3)\n",
-	    strerror(errno));
-	free(words);
-	return EX_UNAVAILABLE;
-}
-
 /* Whoever writes the journal comes first: this takes what CPU time is left. It holds
  * nothing that a writer could wait for. */
 static void
@@ -96,18 +59,101 @@ stand_back(void)
 		return;		/* then it competes */
 }
 
+struct options { struct form *form; const char *timeout; bool help; };
+
+/* Takes one option off the front; false: there is no such option, or its value is missing. */
+static bool
+take_option(struct options *o, int *argc, char ***argv)
+{
+	const char *name = **argv + 1 + ((**argv)[1] == '-'), **value = NULL;
+
+	if (strcmp(name, "timeout") == 0)
+		value = &o->timeout;
+	else if (strcmp(name, "separator") == 0)
+		value = &o->form->separator;
+	else if (strcmp(name, "nullvalue") == 0)
+		value = &o->form->null;
+	else if (strcmp(name, "header") == 0 || strcmp(name, "noheader") == 0)
+		o->form->header = *name == 'h';
+	else if (strcmp(name, "help") == 0)
+		o->help = true;
+	else if (!form_named(name, &o->form->kind))
+		return false;
+	if (value && *argc < 2)
+		return false;
+	if (value)
+		*value = (*argv)[1];
+	*argc -= 1 + (value != NULL);
+	*argv += 1 + (value != NULL);
+	return true;
+}
+
+/* EX_OK: argc and argv are the statements that are left. */
+static int
+take_options(struct options *o, int *argc, char ***argv)
+{
+	for (--*argc, ++*argv; *argc > 0 && (**argv)[0] == '-' && (**argv)[1] != '\0'; ) {
+		if (strcmp(**argv, "--") == 0) {
+			--*argc, ++*argv;
+			break;
+		}
+		if (!take_option(o, argc, argv)) {
+			fprintf(stderr, "forebay query: %s: no such option, or its value is missing; --help lists them\n", **argv);
+			return EX_USAGE;
+		}
+	}
+	return EX_OK;
+}
+
+static bool
+seconds(const char *text, int64_t *ms)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	*ms = n * INT64_C(1000);
+	return end != text && *end == '\0' && n >= 0 && n < 1000000000;
+}
+
+static int
+ask(struct ask *a, const char *dir, int64_t limit_ms, int argc, char **argv)
+{
+	char errmsg[256];
+	bool good = true;
+	enum err e = query_open(&a->query, dir, limit_ms, errmsg);
+
+	if (e != ERR_OK) {
+		fprintf(stderr, "forebay: %s\n", errmsg);
+		return EX_OSERR;
+	}
+	if (argc == 0)
+		good = ask_stream(a, stdin, isatty(STDIN_FILENO));
+	for (; good && argc > 0 && !a->quit; argc--, argv++)
+		good = ask_text(a, *argv);
+	query_close(&a->query);
+	return good ? EX_OK : 1;
+}
+
 int
 cmd_query(const struct conf_args *args, int argc, char **argv)
 {
-	const char *timeout = "30", *extension = getenv("FOREBAY_EXTENSION");
+	struct ask a = { .query = NULL };
+	struct options o = { .form = &a.form, .timeout = "30" };
 	const struct conf *conf;
+	int64_t limit_ms;
 	int status;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	form_init(&a.form);
+	if (isatty(STDOUT_FILENO))
+		a.form.kind = FORM_BOX;
+	status = take_options(&o, &argc, &argv);
+	if (o.help) {
 		usage(stdout);
 		return EX_OK;
 	}
-	if (!take_timeout(&argc, &argv, &timeout)) {
+	if (status != EX_OK)
+		return status;
+	if (!seconds(o.timeout, &limit_ms)) {
 		usage(stderr);
 		return EX_USAGE;
 	}
@@ -115,15 +161,8 @@ cmd_query(const struct conf_args *args, int argc, char **argv)
 	status = cmd_journal_readable(conf->journal_dir);
 	if (status != EX_OK)
 		return status;
-	if (!extension)
-		extension = EXTENSION;
-	if (access(extension, R_OK) != 0) {
-		fprintf(stderr, "forebay: %s: %s\n", extension, strerror(errno));
-		return EX_UNAVAILABLE;
-	}
-	if (setenv("FOREBAY_JOURNAL_DIR", conf->journal_dir, 1) != 0 ||
-	    setenv("FOREBAY_QUERY_TIMEOUT", timeout, 1) != 0)
-		return EX_OSERR;
 	stand_back();
-	return run_shell(extension, argc, argv);
+	status = ask(&a, conf->journal_dir, limit_ms, argc, argv);
+	form_fini(&a.form);
+	return status;
 }

@@ -53,8 +53,7 @@ static const struct kind kinds[] = {
 /* One for each table; SQLite's, freed with the module. */
 struct place {
 	const struct kind *kind;
-	int64_t limit_ms, deadline;	/* of the statement that has cursors open */
-	unsigned cursors;
+	const int64_t *deadline;
 	char dir[];
 };
 
@@ -117,7 +116,7 @@ v_filter(sqlite3_vtab_cursor *base, int used, const char *plan, int argc, sqlite
 	    &c->scan.b, &c->scan.sql);
 	if (rc != SQLITE_OK)
 		return rc;
-	c->scan.deadline = place_of(base)->deadline;
+	c->scan.deadline = *place_of(base)->deadline;
 	e = scan_begin(&c->scan);
 	return e == ERR_OK ? v_next(base) : scan_failed(c, e);
 }
@@ -215,8 +214,6 @@ v_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 		return SQLITE_NOMEM;
 	c->scan.dir = place->dir;
 	scan_bounds_init(&c->scan.b);
-	if (place->cursors++ == 0)
-		place->deadline = place->limit_ms > 0 ? clock_mono_ms() + place->limit_ms : 0;
 	return SQLITE_OK;
 }
 
@@ -225,7 +222,6 @@ v_close(sqlite3_vtab_cursor *base)
 {
 	struct cursor *c = (struct cursor *)base;
 
-	place_of(base)->cursors--;
 	scan_end(&c->scan);
 	free(c);
 	return SQLITE_OK;
@@ -283,7 +279,7 @@ static const sqlite3_module module = {
 };
 
 int
-query_register(sqlite3 *db, const char *dir, int64_t limit_ms)
+query_register(sqlite3 *db, const char *dir, const int64_t *deadline)
 {
 	struct place *place;
 	size_t i;
@@ -294,7 +290,7 @@ query_register(sqlite3 *db, const char *dir, int64_t limit_ms)
 		if (!place)
 			return SQLITE_NOMEM;
 		place->kind = &kinds[i];
-		place->limit_ms = limit_ms;
+		place->deadline = deadline;
 		memcpy(place->dir, dir, strlen(dir) + 1);
 		rc = sqlite3_create_module_v2(db, kinds[i].name, &module, place, free);
 	}

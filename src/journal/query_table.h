@@ -20,8 +20,8 @@
 
 #include "journal/sqlite.h"
 
-/* Adds the tables; a statement that takes longer than limit_ms (0: none) fails with
- * SQLITE_INTERRUPT. An SQLite code. */
-int query_register(sqlite3 *, const char *dir, int64_t limit_ms);
+/* Adds the tables; a statement that goes on past *deadline, by clock_mono_ms() (0: none), fails
+ * with SQLITE_INTERRUPT. An SQLite code. */
+int query_register(sqlite3 *, const char *dir, const int64_t *deadline);
 
 #endif

@@ -5,12 +5,7 @@
 #ifndef JOURNAL_SQLITE_H
 #define JOURNAL_SQLITE_H
 
-#ifdef JOURNAL_EXTENSION		/* inside another program's SQLite: call by its table */
-#include <sqlite3ext.h>
-SQLITE_EXTENSION_INIT3
-#else
 #include <sqlite3.h>
-#endif
 #include <stdbool.h>
 
 #include "base/err.h"

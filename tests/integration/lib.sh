@@ -226,13 +226,13 @@ need() {
 	# where the other user cannot reach the build: copies
 	if ! as test -x "$BIN/forebayd" || ! as test -r "$SQL/0001-schema.sql"; then
 		mkdir -p "$W/bin/tests/tools"
-		cp "$BIN/forebayd" "$BIN/forebay-flusher" "$BIN/forebay" "$BIN/forebay_journal.so" "$W/bin/"
+		cp "$BIN/forebayd" "$BIN/forebay-flusher" "$BIN/forebay" "$W/bin/"
 		find "$BIN/tests/tools" -maxdepth 1 -type f -perm -u+x -exec cp {} "$W/bin/tests/tools/" \;
 		cp -r "$SQL" "$W/sql"
 		BIN=$W/bin SQL=$W/sql
 	fi
 	TOOLS=$BIN/tests/tools
-	export FOREBAY_SQL_DIR="$SQL" FOREBAY_EXTENSION="$BIN/forebay_journal.so"
+	export FOREBAY_SQL_DIR="$SQL"
 }
 
 load() { as "$TOOLS/load" --ca "$W/nginx/tls/cert.pem" "$@" "$URL${LOAD_PATH:-/v1/events}" >"$W/load.json"; }

@@ -11,7 +11,7 @@
 
 : "${top_srcdir:?}" "${top_builddir:?}"	# set by lib.sh
 
-MACHINE_PACKAGES=systemd,systemd-sysv,ca-certificates,nginx,postgresql,openssl,curl,procps,sqlite3
+MACHINE_PACKAGES=systemd,systemd-sysv,ca-certificates,nginx,postgresql,openssl,curl,procps
 MACHINE_PACKAGES=$MACHINE_PACKAGES,libfcgi0ldbl,libyajl2,libpq5
 
 machine_need() {
