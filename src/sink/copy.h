@@ -18,12 +18,16 @@
 	"received_at, reason, key, source, id, type, subject, time, payload, context, segment, seq"
 
 #define COPY_COLUMNS	12
+/* SELECT lists that make rows of them: in a list unnest() gives row by row, in FROM each
+ * array is written out first. */
 #define COPY_EVENT_ARRAYS \
-	"$1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]," \
-	" $8::timestamptz[], $9::jsonb[], $10::jsonb[], $11::uuid[], $12::bigint[]"
+	"unnest($1::timestamptz[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[])," \
+	" unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::timestamptz[])," \
+	" unnest($9::jsonb[]), unnest($10::jsonb[]), unnest($11::uuid[]), unnest($12::bigint[])"
 #define COPY_REJECTION_ARRAYS \
-	"$1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]," \
-	" $8::timestamptz[], $9::bytea[], $10::jsonb[], $11::uuid[], $12::bigint[]"
+	"unnest($1::timestamptz[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[])," \
+	" unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::timestamptz[])," \
+	" unnest($9::bytea[]), unnest($10::jsonb[]), unnest($11::uuid[]), unnest($12::bigint[])"
 
 void copy_header(struct buf *);
 void copy_trailer(struct buf *);

@@ -1,17 +1,16 @@
 /*
- * Rows in by INSERT, for what COPY cannot do: to pass over those that are there already,
- * and to tell which they were. Their columns go as arrays in binary parameters, a piece
+ * What COPY cannot do: to find the rows that are there already, and to put rows in by an
+ * INSERT that passes over them, and tell which they were. Their columns go as arrays in binary parameters, a piece
  * at a time; the server keeps nothing between the statements.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crash.h"
 #include "sink/copy.h"
 #include "sink/pg.h"
 
-#define PIECE	(4 * 1024 * 1024)	/* bytes in one statement, or a single larger row */
+#define PIECE	(1024 * 1024)	/* bytes in one statement, or a single larger row */
 #define COLUMN_MAX	(512 * 1024 * 1024)	/* half of what a message may have */
 
 /* A row on its way, where it stands in the batch, and in which segment. */
@@ -110,7 +109,6 @@ insert(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fate
 	for (from = 0; e == ERR_OK && from < it->n; from += n) {
 		n = piece(it, from);
 		e = send_piece(p, it, which, from, n, sql, count);
-		CRASH_POINT("staged");
 	}
 	/* the server does not say which element it is that it cannot take */
 	return pg_load_err(p, e, b, fate, which, it->n == 1, r);
@@ -128,6 +126,9 @@ by_fingerprint(const void *a, const void *b)
 
 	return cmp != 0 ? cmp : x->i < y->i ? -1 : x->i > y->i;
 }
+
+/* What is asked of the rows of a day, and what the answer makes of a row. */
+struct question { enum fate yes, no; const char *sql; };
 
 /* Fingerprints, segments and seqs of the items of one day; returns how many. */
 static size_t
@@ -152,12 +153,25 @@ keys_of_day(struct items *it, int64_t day, const struct item **of_day)
 	return n;
 }
 
-/*
- * Rows that do not stand as themselves: duplicates when another row stands under
- * their fingerprint on their day, else something else keeps them out.
- */
+/* Before: who stands there already, himself or another one of his fingerprint? */
+static const struct question before = { FATE_STANDS, FATE_DUPLICATE,
+	"SELECT s.nth, (e.segment, e.seq) = (s.segment, s.seq)"
+	" FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY s(fingerprint, segment, seq, nth)"
+	" JOIN forebay.event e ON e.fingerprint = s.fingerprint"
+	" AND e.received_at >= $4::timestamptz AND e.received_at < $5::timestamptz" };
+
+/* After: who does not stand as himself is a duplicate when another one stands under his
+ * fingerprint on his day, else something else keeps him out. */
+static const struct question after = { FATE_DUPLICATE, FATE_UNIQUE,
+	"SELECT s.nth, e.seq IS NOT NULL"
+	" FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY s(fingerprint, segment, seq, nth)"
+	" LEFT JOIN forebay.event e ON e.fingerprint = s.fingerprint"
+	" AND e.received_at >= $4::timestamptz AND e.received_at < $5::timestamptz"
+	" WHERE (e.segment, e.seq) IS DISTINCT FROM (s.segment, s.seq)" };
+
 static enum err
-explain_missing(struct pg *p, struct items *it, int64_t day, const struct item **of_day, uint8_t fate[])
+ask_of_day(struct pg *p, const struct question *q, struct items *it, int64_t day, const struct item **of_day,
+	   uint8_t fate[])
 {
 	size_t n = keys_of_day(it, day, of_day), nth;
 	char since[CLOCK_TEXT + 16], until[CLOCK_TEXT + 16];
@@ -168,26 +182,21 @@ explain_missing(struct pg *p, struct items *it, int64_t day, const struct item *
 
 	if (c[0].failed || c[1].failed || c[2].failed)
 		return pg_fail(p, ERR_NOMEM, "out of memory");
-	e = pg_query(p, &res, "SELECT s.nth, e.seq IS NOT NULL"
-	    " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY s(fingerprint, segment, seq, nth)"
-	    " LEFT JOIN forebay.event e ON e.fingerprint = s.fingerprint"
-	    " AND e.received_at >= $4::timestamptz AND e.received_at < $5::timestamptz"
-	    " WHERE (e.segment, e.seq) IS DISTINCT FROM (s.segment, s.seq)",
-	    (struct param[]){ { c[0].p, (int)c[0].n, true }, { c[1].p, (int)c[1].n, true },
-		{ c[2].p, (int)c[2].n, true }, pg_midnight(day, since), pg_midnight(day + 1, until) }, 5);
+	e = pg_query(p, &res, q->sql, (struct param[]){ { c[0].p, (int)c[0].n, true }, { c[1].p, (int)c[1].n, true },
+	    { c[2].p, (int)c[2].n, true }, pg_midnight(day, since), pg_midnight(day + 1, until) }, 5);
 	for (i = 0; e == ERR_OK && i < PQntuples(res); i++) {
 		nth = strtoull(PQgetvalue(res, i, 0), NULL, 10);
 		if (nth >= 1 && nth <= n)
-			fate[of_day[nth - 1]->i] = PQgetvalue(res, i, 1)[0] == 't' ? FATE_DUPLICATE : FATE_UNIQUE;
+			fate[of_day[nth - 1]->i] = (uint8_t)(PQgetvalue(res, i, 1)[0] == 't' ? q->yes : q->no);
 	}
 	PQclear(res);
 	return e;
 }
 
 static enum err
-explain(struct pg *p, struct items *it, uint8_t fate[])
+ask(struct pg *p, const struct question *q, struct items *it, uint8_t fate[])
 {
-	const struct item **of_day = malloc(it->n * sizeof *of_day);
+	const struct item **of_day = malloc((it->n + 1) * sizeof *of_day);
 	int64_t day, done[PG_DAYS];
 	size_t i, k, n = 0;
 	enum err e = ERR_OK;
@@ -202,9 +211,39 @@ explain(struct pg *p, struct items *it, uint8_t fate[])
 			continue;
 		CHECK(n < PG_DAYS);	/* pg_partitions() allows no more */
 		done[n++] = day;
-		e = explain_missing(p, it, day, of_day, fate);
+		e = ask_of_day(p, q, it, day, of_day, fate);
 	}
 	free(of_day);
+	return e;
+}
+
+/* The first of equal ones of a day goes in, if none stands there. */
+static void
+mark_repeated(const struct items *it, uint8_t fate[])
+{
+	const struct item *all = it->all;
+	size_t i, k;
+
+	for (i = 1; i < it->n; i++)
+		for (k = i; k > 0 && fate[all[i].i] == FATE_LOAD &&
+		    memcmp(&all[k - 1].row->fingerprint, &all[i].row->fingerprint, sizeof(struct uuid)) == 0; k--)
+			if (clock_day(all[k - 1].row->received_at) == clock_day(all[i].row->received_at))
+				fate[all[i].i] = FATE_DUPLICATE;
+}
+
+enum err
+pg_find_events(struct pg *p, const struct sink_batch *b, uint8_t fate[])
+{
+	struct items it;
+	enum err e = collect(p, b, fate, FATE_LOAD, &it);
+
+	if (e == ERR_OK) {
+		qsort(it.all, it.n, sizeof *it.all, by_fingerprint);
+		e = ask(p, &before, &it, fate);
+	}
+	if (e == ERR_OK)
+		mark_repeated(&it, fate);
+	finish(&it);
 	return e;
 }
 
@@ -218,10 +257,10 @@ pg_insert_events(struct pg *p, const struct sink_batch *b, uint8_t fate[], struc
 	if (e == ERR_OK) {
 		qsort(it.all, it.n, sizeof *it.all, by_fingerprint);
 		e = insert(p, b, fate, FATE_LOAD, &it, "INSERT INTO forebay.event (" COPY_EVENT_COLUMNS ")"
-		    " SELECT * FROM unnest(" COPY_EVENT_ARRAYS ") ON CONFLICT DO NOTHING", &in, r);
+		    " SELECT " COPY_EVENT_ARRAYS " ON CONFLICT DO NOTHING", &in, r);
 	}
 	if (e == ERR_OK && in < it.n) {
-		e = explain(p, &it, fate);
+		e = ask(p, &after, &it, fate);
 		/* more than went in now are loaded when a segment is sent again */
 		if (e == ERR_OK && pg_count(b, fate, FATE_LOAD) < in)
 			e = pg_fail(p, ERR_DOWN, "of %zu rows %llu were inserted, but only %zu are found",
@@ -238,14 +277,11 @@ pg_insert_rejections(struct pg *p, const struct sink_batch *b, const uint8_t fat
 {
 	struct items it;
 	uint64_t in;
-	enum err e;
+	enum err e = collect(p, b, fate, FATE_REJECTION, &it);
 
-	if (pg_count(b, fate, FATE_REJECTION) == 0)
-		return ERR_OK;
-	e = collect(p, b, fate, FATE_REJECTION, &it);
 	if (e == ERR_OK)
 		e = insert(p, b, fate, FATE_REJECTION, &it, "INSERT INTO forebay.rejection ("
-		    COPY_REJECTION_COLUMNS ") SELECT * FROM unnest(" COPY_REJECTION_ARRAYS ") ON CONFLICT DO NOTHING",
+		    COPY_REJECTION_COLUMNS ") SELECT " COPY_REJECTION_ARRAYS " ON CONFLICT DO NOTHING",
 		    &in, r);
 	finish(&it);
 	return e;

@@ -1,6 +1,6 @@
 /*
- * Events into their table: the day before is asked, then COPY on the fast path, or
- * insert.c where there are duplicates.
+ * Rows into their tables: for events the day before is asked, then COPY on the fast
+ * path, and the help of insert.c where there are duplicates.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,9 +44,9 @@ pg_load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t 
 	return pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
 }
 
-/* Sends the rows with FATE_LOAD; *sent is how many. */
+/* Sends the rows of one fate; *sent is how many. */
 static enum err
-send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], uint64_t *sent)
+send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum fate which, uint64_t *sent)
 {
 	struct buf *out = &p->out;
 	enum err e = ERR_OK;
@@ -57,9 +57,9 @@ send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], uint64
 	copy_header(out);
 	for (k = 0; e == ERR_OK && k < b->n_parts; k++) {
 		for (i = b->parts[k].first; e == ERR_OK && i < b->parts[k].first + b->parts[k].n; i++) {
-			if (fate[i] != FATE_LOAD)
+			if (fate[i] != (uint8_t)which)
 				continue;
-			copy_event(out, &b->rows[i], b->parts[k].segment);
+			(which == FATE_LOAD ? copy_event : copy_rejection)(out, &b->rows[i], b->parts[k].segment);
 			++*sent;
 			if (out->failed)
 				e = pg_fail(p, ERR_NOMEM, "out of memory");
@@ -74,13 +74,14 @@ send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], uint64
 }
 
 static enum err
-copy(struct pg *p, const struct sink_batch *b, const uint8_t fate[], struct sink_result *r)
+copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fate[], enum fate which,
+     struct sink_result *r)
 {
 	uint64_t sent = 0, count = 0, row = 0;
-	enum err e = pg_copy_begin(p, "COPY forebay.event (" COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)");
+	enum err e = pg_copy_begin(p, sql);
 
 	if (e == ERR_OK)
-		e = send_rows(p, b, fate, &sent);
+		e = send_rows(p, b, fate, which, &sent);
 	CRASH_POINT("copying");
 	if (e != ERR_OK)
 		return e;
@@ -88,7 +89,7 @@ copy(struct pg *p, const struct sink_batch *b, const uint8_t fate[], struct sink
 	/* or two connections with the same retries in another order: staging sorts them */
 	if (e != ERR_OK && (strcmp(p->sqlstate, "23505") == 0 || strcmp(p->sqlstate, "40P01") == 0))
 		return ERR_BUSY;
-	e = pg_load_err(p, e, b, fate, FATE_LOAD, row, r);
+	e = pg_load_err(p, e, b, fate, which, row, r);
 	/* a trigger that leaves rows out: find out which */
 	if (e == ERR_OK && count < sent)
 		return ERR_BUSY;
@@ -228,6 +229,37 @@ yesterdays(struct pg *p, const struct sink_batch *b, uint8_t fate[])
 	return e;
 }
 
+#define COPY_EVENTS "COPY forebay.event (" COPY_EVENT_COLUMNS ") FROM STDIN (FORMAT binary)"
+
+/*
+ * Where there are duplicates: what stands already is left out, the rest goes by COPY.
+ * Should another flusher be quicker, or something else keep a row out, INSERT says which.
+ */
+static enum err
+staged(struct pg *p, const struct sink_batch *b, uint8_t fate[], struct sink_result *r)
+{
+	uint8_t *first = malloc(b->n_rows);
+	enum err e;
+
+	if (!first)
+		return pg_fail(p, ERR_NOMEM, "out of memory");
+	memcpy(first, fate, b->n_rows);
+	e = pg_find_events(p, b, fate);
+	if (e == ERR_OK)
+		e = pg_exec(p, NULL, "SAVEPOINT found");
+	CRASH_POINT("staged");
+	if (e == ERR_OK && pg_count(b, fate, FATE_LOAD) > 0)
+		e = copy(p, COPY_EVENTS, b, fate, FATE_LOAD, r);
+	if (e == ERR_BUSY) {
+		memcpy(fate, first, b->n_rows);
+		e = pg_exec(p, NULL, "ROLLBACK TO SAVEPOINT found");
+		if (e == ERR_OK)
+			e = pg_insert_events(p, b, fate, r);
+	}
+	free(first);
+	return e;
+}
+
 enum err
 pg_load_events(struct pg *p, const struct sink_batch *b, enum sink_mode mode, uint8_t fate[],
 	       struct sink_result *r)
@@ -236,5 +268,17 @@ pg_load_events(struct pg *p, const struct sink_batch *b, enum sink_mode mode, ui
 
 	if (e != ERR_OK || pg_count(b, fate, FATE_LOAD) == 0)
 		return e;
-	return mode == SINK_PLAIN ? copy(p, b, fate, r) : pg_insert_events(p, b, fate, r);
+	return mode == SINK_STAGED ? staged(p, b, fate, r) : copy(p, COPY_EVENTS, b, fate, FATE_LOAD, r);
+}
+
+enum err
+pg_load_rejections(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const uint8_t fate[],
+		   struct sink_result *r)
+{
+	if (pg_count(b, fate, FATE_REJECTION) == 0)
+		return ERR_OK;
+	if (mode == SINK_STAGED)
+		return pg_insert_rejections(p, b, fate, r);
+	return copy(p, "COPY forebay.rejection (" COPY_REJECTION_COLUMNS ") FROM STDIN (FORMAT binary)", b, fate,
+	    FATE_REJECTION, r);
 }

@@ -21,7 +21,7 @@ count_fates(const struct sink_batch *b, const uint8_t fate[], struct tally t[],
 	r->loaded = r->duplicates = r->quarantined = r->rejected = 0;
 	for (k = 0; k < b->n_parts; k++) {
 		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++) {
-			t[k].loaded += fate[i] == FATE_LOAD;
+			t[k].loaded += fate[i] == FATE_LOAD || fate[i] == FATE_STANDS;
 			t[k].rejected += fate[i] == FATE_REJECTION;
 			t[k].duplicates += fate[i] == FATE_DUPLICATE;
 			t[k].quarantined += fate[i] >= FATE_BAD;
@@ -78,7 +78,7 @@ transaction(struct pg *p, const struct sink_batch *b, enum sink_mode mode, const
 	if (e == ERR_OK)
 		e = pg_differing(p, b, fate, r);
 	if (e == ERR_OK)
-		e = pg_insert_rejections(p, b, fate, r);
+		e = pg_load_rejections(p, b, mode, fate, r);
 	CRASH_POINT("rejected");
 	if (e == ERR_OK) {
 		count_fates(b, fate, t, r);

@@ -15,8 +15,8 @@
 
 #define PG_DAYS	64		/* days in one batch */
 
-/* What becomes of a row in an attempt. */
-enum fate { FATE_LOAD, FATE_REJECTION, FATE_PAST, FATE_DUPLICATE, FATE_BAD, FATE_CLOCK, FATE_UNIQUE };
+/* What becomes of a row in an attempt. STANDS: it is there already, as itself. */
+enum fate { FATE_LOAD, FATE_STANDS, FATE_REJECTION, FATE_PAST, FATE_DUPLICATE, FATE_BAD, FATE_CLOCK, FATE_UNIQUE };
 
 struct pg {
 	struct sink base;		/* first: a struct sink * is a struct pg * */
@@ -126,9 +126,11 @@ enum err pg_maintain(struct sink *) MUST_CHECK;
 
 /* --- load.c ---------------------------------------------------------------- */
 /* Yesterday's duplicates, then the rows with FATE_LOAD; may turn them into
- * FATE_DUPLICATE and FATE_UNIQUE. */
+ * FATE_STANDS, FATE_DUPLICATE and FATE_UNIQUE. */
 enum err pg_load_events(struct pg *, const struct sink_batch *, enum sink_mode, uint8_t fate[],
 			struct sink_result *) MUST_CHECK;
+enum err pg_load_rejections(struct pg *, const struct sink_batch *, enum sink_mode, const uint8_t fate[],
+			    struct sink_result *) MUST_CHECK;
 size_t pg_count(const struct sink_batch *, const uint8_t fate[], enum fate);
 /* What e of a statement means that has sent the rows of one fate: ERR_INVALID and result's
  * `refused` when it is of a row, the nth, 0: nobody knows. */
@@ -138,6 +140,8 @@ enum err pg_load_err(struct pg *, enum err e, const struct sink_batch *, const u
 struct param pg_midnight(int64_t day, char out[CLOCK_TEXT + 16]);
 
 /* --- insert.c -------------------------------------------------------------- */
+/* Rows with FATE_LOAD that need not go in become FATE_STANDS or FATE_DUPLICATE. */
+enum err pg_find_events(struct pg *, const struct sink_batch *, uint8_t fate[]) MUST_CHECK;
 /* The rows with FATE_LOAD; may turn them into FATE_DUPLICATE and FATE_UNIQUE. */
 enum err pg_insert_events(struct pg *, const struct sink_batch *, uint8_t fate[],
 			  struct sink_result *) MUST_CHECK;

@@ -42,7 +42,7 @@ struct sink_batch {
 	size_t n_parts;
 };
 
-enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY, or INSERT that passes over what is there */
+enum sink_mode { SINK_PLAIN, SINK_STAGED };	/* COPY, or only of what is not there yet */
 
 /* What happened to a row when it was tried: PostgreSQL refused it, or did not come to an
  * end with it in time, which may be the row or the moment. */

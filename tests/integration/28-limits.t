@@ -75,7 +75,7 @@ mark
 sql "ALTER TABLE forebay.progress RENAME COLUMN loaded TO l"
 rows 10
 ok "a column is gone: an alarm" wait_until 30 logged flush.alarm
-again() { [ "$(often flush.connected)" -ge 4 ]; }
+again() { [ "$(often flush.connected)" -ge 3 ]; }
 ok "it connects again and again" wait_until 60 again
 is "and nobody says that it has recovered" "$(often flush.recovered)" 0
 sql "ALTER TABLE forebay.progress RENAME COLUMN l TO loaded"
