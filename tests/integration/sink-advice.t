@@ -6,7 +6,7 @@ world
 database
 
 rows() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) print "{\"n\":" i "}" }' | journal_tool plant "$J" >/dev/null; }
-LOADED=0 MARK=1
+LOADED=0 MARK=1 THEN=
 mark() { MARK=$(($(wc -l <"$W/log/flush.log") + 1)); }
 logged() { tail -n "+$MARK" "$W/log/flush.log" | grep -Eq -- "$1"; }
 last() { tail -n "+$MARK" "$W/log/flush.log" | grep flush.alarm | tail -n 1; }
@@ -75,8 +75,10 @@ sql "CREATE TABLE public.ddl_log (what text); CREATE FUNCTION public.audit() RET
 stop flush
 sql "DROP TABLE forebay.event_$(date -u +%Y%m%d)"
 LOADED=0
-THEN=flusher broken "an audit of DDL" "CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION public.audit()" \
+THEN=flusher
+broken "an audit of DDL" "CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION public.audit()" \
 	'permission denied for table ddl_log \(42501\); all that is forebay.s .*event trigger audit'
+THEN=
 undone "an audit of DDL" "DROP EVENT TRIGGER audit"
 
 broken "row level security" "ALTER TABLE forebay.event ENABLE ROW LEVEL SECURITY" 'row level security is on for event.*BYPASSRLS'
