@@ -71,6 +71,9 @@ if command -v script >/dev/null; then
 	is "without colour by NO_COLOR" "$(screen NO_COLOR=1 | grep -acE $'\e\\[[0-9]+m')" 0
 fi
 is "no terminal, no escapes" "$(bash "$T/steps" | grep -c $'[\e\r]')" 0
+# shellcheck disable=SC2016	# for that shell
+is "what it says at its end fits 80 columns" "$(FOREBAY_URL=https://127.0.0.1:8443 bash -c '. "$0/scripts/lib/show.sh"
+	DATA=/var/lib/forebay-quickstart; show_where 12.3' "$top" | awk 'length > 80')" ""
 
 # --- packages ----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ show_where() {	# [SECONDS that it took]
 
 	  . run/env                                    first, in the shell that you use:
 	  curl \$FOREBAY_URL/v1/events -d '{"id":"a"}'  send an event, get a receipt
-	  forebay where a                              what became of it; or of a receipt
+	  forebay where a                              what became of it (or a receipt)
 	  forebay tail -f                              events as they come
 	  curl \$FOREBAY_METRICS                        what Prometheus sees
 	  psql -c 'select * from forebay.event order by received_at desc limit 5'
