@@ -5,7 +5,7 @@
  *
  * Input: groups of 5 bytes: which file and how (bit 7: cut it there), place (3 bytes,
  * taken modulo the size), what the byte is XORed with. Bits 4 to 6 of the first say who
- * reads (readers[]); of no damage they do all.
+ * reads (readers[]); of no damage they do all. Bit 1: there is a -shm.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -121,7 +121,6 @@ damage(const uint8_t *data, size_t n)
 		else
 			change(k, at, data[4]);
 	}
-	memory_forget_index();
 }
 
 static void
@@ -251,6 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!memory_files[0].p)
 		make_segment();
 	damage(data, n);
+	memory_index(n >= 5 && data[0] & 2);
 	if (who & TAIL) {
 		check_tail(n < 5);
 		read_pages();

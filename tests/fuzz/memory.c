@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 
 struct memory_file memory_files[MEMORY_FILES] = { { .suffix = ".db" }, { .suffix = ".db-wal" } };
 static char wal_index[REGIONS][REGION];
+static bool index_there;
 
 static bool
 ours(const char *path)
@@ -24,16 +24,22 @@ ours(const char *path)
 	return strncmp(path, MEMORY_DIR "/", strlen(MEMORY_DIR "/")) == 0;
 }
 
+static bool
+ends_in(const char *path, const char *suffix)
+{
+	size_t n = strlen(suffix), len = strlen(path);
+
+	return len > n && strcmp(path + len - n, suffix) == 0;
+}
+
 static struct memory_file *
 find(const char *path)
 {
-	size_t i, n;
+	size_t i;
 
-	for (i = 0; ours(path) && i < MEMORY_FILES; i++) {
-		n = strlen(memory_files[i].suffix);
-		if (strlen(path) > n && strcmp(path + strlen(path) - n, memory_files[i].suffix) == 0)
+	for (i = 0; ours(path) && i < MEMORY_FILES; i++)
+		if (ends_in(path, memory_files[i].suffix))
 			return &memory_files[i];
-	}
 	return NULL;
 }
 
@@ -85,12 +91,15 @@ size_of(const struct memory_file *f, struct stat *st)
 int
 __wrap_stat64(const char *path, struct stat *st)
 {
+	static const struct memory_file index = { .n = REGION };
 	const struct memory_file *f = find(path);
 
-	if (f)
-		return size_of(f, st);
 	if (!ours(path))
 		return __real_stat64(path, st);
+	if (!f && index_there && ends_in(path, ".db-shm"))
+		f = &index;
+	if (f)
+		return size_of(f, st);
 	errno = ENOENT;
 	return -1;
 }
@@ -340,7 +349,7 @@ memory_begin(void)
 	CHECK(sqlite3_shutdown() == SQLITE_OK && sqlite3_config(SQLITE_CONFIG_MALLOC, &arena_methods) == SQLITE_OK);
 	CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK && sqlite3_initialize() == SQLITE_OK);
 	vfs = *sqlite3_vfs_find(NULL);
-	vfs.zName = "in-memory";
+	vfs.zName = "unix-none";	/* which is asked for by name where there is no index */
 	vfs.szOsFile = sizeof(struct handle);
 	vfs.xOpen = m_open;
 	vfs.xDelete = m_delete;
@@ -352,7 +361,8 @@ memory_begin(void)
 }
 
 void
-memory_forget_index(void)
+memory_index(bool there)
 {
+	index_there = there;
 	memset(wal_index[0], 0, REGION);	/* the others count by what stands in it */
 }

@@ -1,12 +1,13 @@
 /*
- * A segment's two files in memory, for those who read it: SQLite by a VFS, which is the
- * default from memory_begin() on, and our own code by its calls of open, stat, fstat,
+ * A segment's two files in memory, for those who read it: SQLite by a VFS, which
+ * takes the place of the system's from memory_begin() on, and our own code by its calls of open, stat, fstat,
  * pread and close, which the linker leads here (--wrap). Other files are the system's.
  * A reader that would write or delete anything aborts.
  */
 #ifndef FUZZ_MEMORY_H
 #define FUZZ_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct memory_file { const char *suffix; uint8_t *p; size_t n; };
 extern struct memory_file memory_files[MEMORY_FILES];
 
 void memory_begin(void);
-/* What a segment without a writer has not: an index of its WAL. */
-void memory_forget_index(void);
+/* The index of the WAL is empty; as a file it is there, as a crash leaves it, or not, as in a
+ * copy. */
+void memory_index(bool there);
 
 #endif
