@@ -86,6 +86,10 @@ ok "a request is logged" wait_until 30 logged
 is "as JSON" "$(sql "SELECT \$j\$$(cat "$W/line")\$j\$::jsonb ->> 'user_agent'")" 'who "asks"'
 ok "with an id" grep -Eq '"request_id":"[0-9a-f]{32}"' "$W/line"
 is "and nothing secret" "$(grep -c hush "$LOG")" 0
+head -c 1500000 /dev/zero | tr '\0' ' ' >"$W/beacon" && echo '{"beacon":1}' >>"$W/beacon"
+is "a beacon that nginx keeps in a file is stored" \
+	"$(http POST '/v1/events?key=hush' --data-binary "@$W/beacon" >/dev/null; status)" 202
+is "and its key stands in no log" "$(cat "$W"/nginx/log/* | grep -c hush)" 0
 
 # Of answers 2xx one in a hundred, which may be none of a hundred but not of thousands.
 ok "5,000 requests" load -c 16 --rate 1000 --requests 5000
@@ -94,6 +98,13 @@ last() { grep -q '"user_agent":"last"' "$LOG"; }
 ok "which is logged" wait_until 30 last
 some() { n=$(grep -c '"status":202' "$LOG"); note "$n of 5000"; [ "$n" -ge 5 ] && [ "$n" -le 250 ]; }
 ok "of the others a sample is" some
+
+# Browsers take no answer for a script or a page, whoever it comes from.
+sniffed() { http "$@" >/dev/null; echo "$(status) $(head_of X-Content-Type-Options)"; }
+is "nosniff: a worker's answer" "$(sniffed POST /v1/events --data-binary '{"sniff":1}')" "202 nosniff"
+is "nosniff: a worker's refusal" "$(sniffed POST /v1/events --data-binary '{"sniff"')" "400 nosniff"
+is "nosniff: nginx's own refusal" "$(sniffed TRACE /v1/time)" "405 nosniff"
+is "nosniff: nginx's own answer to browsers" "$(sniffed OPTIONS /v1/events)" "204 nosniff"
 
 # --- who ends his sending side -------------------------------------------------------
 
