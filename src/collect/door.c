@@ -124,7 +124,10 @@ door_stop(struct door *d)
 bool
 door_commit(struct door *d)
 {
-	return store_commit(d->store);
+	bool stored = store_commit(d->store);
+
+	events_end_turn(d->events, stored);
+	return stored;
 }
 
 void

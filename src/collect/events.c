@@ -241,10 +241,10 @@ look_name_up(struct post *p)
 
 /* A request of which a part was refused may come again, corrected. */
 static void
-remember_name(struct post *p)
+note_name(struct post *p)
 {
 	if (p->q->idempotency_key.n > 0 && p->ev->recent && p->seen == RECENT_NEW && p->found->n_refused == 0)
-		recent_put(p->ev->recent, &p->name);
+		recent_note(p->ev->recent, &p->name);
 }
 
 /* Everything that can be said of a request before anything is stored. */
@@ -341,7 +341,7 @@ store(struct post *p, struct reply *reply)
 		reply_problem(reply, REFUSE_UNAVAILABLE, NULL);
 		return;
 	}
-	remember_name(p);
+	note_name(p);
 	share_took(&p->ev->share, key_name(p), d->n_rows, d->n_times_unread);
 	stat_add(p->ev->stat, STAT_collect_times_unread_total, d->n_times_unread);
 	if (p->sync)
@@ -371,4 +371,11 @@ events_post(struct events *ev, struct store *st, struct keys *keys, const struct
 	else
 		store(&p, reply);
 	keep_refused(&p);
+}
+
+void
+events_end_turn(struct events *ev, bool stored)
+{
+	if (ev->recent)
+		recent_end_turn(ev->recent, stored);
 }

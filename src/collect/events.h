@@ -20,5 +20,7 @@ void events_free(struct events **);
 /* keys NULL: keys are off. */
 void events_post(struct events *, struct store *, struct keys *, const struct request *,
 		 struct reply *);
+/* The turn of those requests has ended. stored: its commit returned success. */
+void events_end_turn(struct events *, bool stored);
 
 #endif

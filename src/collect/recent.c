@@ -12,7 +12,11 @@
 
 struct entry { uint64_t mixed, body; };	/* mixed: name ^ body */
 
-struct recent { struct entry (*sets)[WAYS]; };
+struct recent {
+	struct entry (*sets)[WAYS];
+	struct recent_request noted[RECENT_NOTED];
+	size_t n_noted;
+};
 
 enum err
 recent_open(struct recent **out, const char *dir)
@@ -88,28 +92,49 @@ store(struct entry *e, uint64_t mixed, uint64_t body)
 	__atomic_store_n(&e->body, body, __ATOMIC_RELAXED);
 }
 
+/* Two bodies that came in the same moment are both there: each is the same as itself. */
 enum recent_found
 recent_look(const struct recent *r, const struct recent_request *q)
 {
 	const struct entry *set = r->sets[q->set];
+	enum recent_found found = RECENT_NEW;
 	uint64_t body;
 	int i;
 
-	for (i = 0; i < WAYS; i++) {
+	for (i = 0; i < WAYS && found != RECENT_SAME; i++) {
 		body = load(&set[i].body);
 		if ((load(&set[i].mixed) ^ body) == q->name)
-			return body == q->body ? RECENT_SAME : RECENT_OTHER;
+			found = body == q->body ? RECENT_SAME : RECENT_OTHER;
 	}
-	return RECENT_NEW;
+	return found;
 }
 
 void
-recent_put(struct recent *r, const struct recent_request *q)
+recent_note(struct recent *r, const struct recent_request *q)
+{
+	if (r->n_noted < RECENT_NOTED)
+		r->noted[r->n_noted++] = *q;
+}
+
+static void
+put(struct recent *r, const struct recent_request *q)
 {
 	struct entry *set = r->sets[q->set];
 	int i;
 
+	if (recent_look(r, q) == RECENT_SAME)	/* twice in one turn */
+		return;
 	for (i = WAYS - 1; i > 0; i--)
 		store(&set[i], load(&set[i - 1].mixed), load(&set[i - 1].body));
 	store(&set[0], q->name ^ q->body, q->body);
+}
+
+void
+recent_end_turn(struct recent *r, bool stored)
+{
+	size_t i;
+
+	for (i = 0; stored && i < r->n_noted; i++)
+		put(r, &r->noted[i]);
+	r->n_noted = 0;
 }

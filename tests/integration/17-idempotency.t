@@ -88,6 +88,25 @@ is "once" "$(count "payload->>'t' = '6'")" 1
 is "under the id that was told" "$(sql "SELECT id FROM forebay.event WHERE payload->>'t' = '6'")" "$first"
 is "where knows both deliveries by it" "$(forebay where "$first" | awk '{ print $2 }' | sort | tr '\n' ' ')" "duplicate loaded "
 
+# A body that was never stored stands for nothing: whoever got 503 may send another.
+bound() {
+	# shellcheck disable=SC2046	# pids, word by word
+	for p in $(children "$(pid_of collect)"); do as prlimit --pid "$p" --fsize="$1:" || return 1; done
+}
+if command -v prlimit >/dev/null; then
+	bound 1				# of each file: no write comes through
+	send "$A" k8 '{"t":11,"n":1}'
+	is "a body that cannot be stored" "$(status) $(json '$.code')" "503 unavailable"
+	bound "$(as prlimit --fsize -o HARD --noheadings | tr -d ' ')"
+	again() { send "$A" k8 '{"t":11,"n":2}'; [ "$(status)" = 202 ] || [ "$(status)" = 422 ]; }
+	wait_until 60 again
+	is "another one by the same key is the first" "$(status)" 202
+	settle
+	is "and stands" "$(sql "SELECT string_agg(payload->>'n', ' ') FROM forebay.event WHERE payload->>'t' = '11'")" 2
+else
+	skip "no prlimit (Debian: util-linux)"
+fi
+
 # The form of the key.
 long=$(printf '%0255d' 7)
 send "$A" "$long" '{"t":8}'
