@@ -114,7 +114,9 @@ owed(uint64_t until, int64_t now_us, int64_t most)
 {
 	int64_t us = (int64_t)until - now_us;
 
-	return us < 0 || us > most ? 0 : us;
+	if (us < 0 || us > 2 * most)
+		return 0;
+	return us < most ? us : most;	/* somebody's clock was read before another's */
 }
 
 int64_t
@@ -126,9 +128,13 @@ tally_owed(const uint64_t *share, int64_t now_us, int64_t most)
 void
 tally_use(uint64_t *share, int64_t now_us, int64_t us, int64_t most)
 {
-	uint64_t was = __atomic_load_n(share, __ATOMIC_RELAXED), then;
+	uint64_t was = __atomic_load_n(share, __ATOMIC_RELAXED);
+	int64_t then;
 
 	do {
-		then = (uint64_t)(now_us + owed(was, now_us, most) + us);
-	} while (!__atomic_compare_exchange_n(share, &was, then, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+		then = owed(was, now_us, most) + us;
+		if (then > most)	/* several who were let in at the same moment */
+			then = most;
+	} while (!__atomic_compare_exchange_n(share, &was, (uint64_t)(now_us + then), true, __ATOMIC_RELAXED,
+	    __ATOMIC_RELAXED));
 }

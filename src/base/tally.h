@@ -41,8 +41,8 @@ void tally_add(uint64_t *count, uint64_t n);
 /*
  * A share of something by the second: a word holds until when what was used will have
  * been made good (CLOCK_MONOTONIC, microseconds). tally_owed() says how long that is
- * from now; what is over `most`, which is as much as can ever be owed, is of another
- * boot, and nothing is owed. tally_use() adds to it.
+ * from now, and that is at most `most`; what is far over it is of another boot, and nothing
+ * is owed. tally_use() adds to it, and forgives what would be over it.
  */
 int64_t tally_owed(const uint64_t *share, int64_t now_us, int64_t most);
 void tally_use(uint64_t *share, int64_t now_us, int64_t us, int64_t most);

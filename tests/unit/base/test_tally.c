@@ -60,6 +60,12 @@ test_share(void)
 	is_int(tally_owed(&share, 9 * SEC, most), 0, "until it is made good");
 	tally_use(&share, 9 * SEC, SEC, most);
 	is_int(tally_owed(&share, 9 * SEC, most), SEC, "nobody saves for later");
+	tally_use(&share, 10 * SEC, 8 * SEC, most);
+	tally_use(&share, 10 * SEC, 8 * SEC, most);
+	is_int(tally_owed(&share, 10 * SEC, most), most, "two that were let in at once owe as much as can be owed");
+	is_int(tally_owed(&share, 10 * SEC - 1, most), most, "also by a clock that was read before theirs");
+	tally_use(&share, 10 * SEC - 1, SEC, most);
+	is_int(tally_owed(&share, 11 * SEC, most), 9 * SEC - 1, "and no more");
 	share = (uint64_t)(1000 * SEC);
 	is_int(tally_owed(&share, 5 * SEC, most), 0, "what the clock of another boot says is not owed");
 	tally_use(&share, 5 * SEC, SEC, most);
