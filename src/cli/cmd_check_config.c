@@ -7,6 +7,17 @@
 #include "base/buf.h"
 #include "base/keyfile.h"
 #include "cli/cmd.h"
+#include "sink/conninfo.h"
+
+/* What of it may be told: no password. */
+static const char *
+shown(const struct conf *conf, const struct conf_param *p, char *out, size_t n)
+{
+	if (strcmp(p->section, "flush") != 0 || strcmp(p->key, "conninfo") != 0)
+		return conf_value(conf, p, out, n);
+	conninfo_show(conf->flush_conninfo, out, n);
+	return out;
+}
 
 static void
 show_text(const struct conf *conf)
@@ -21,7 +32,7 @@ show_text(const struct conf *conf)
 			section = conf_params[i].section;
 		}
 		printf("%s = %s\n", conf_params[i].key,
-		    conf_value(conf, &conf_params[i], value, sizeof value));
+		    shown(conf, &conf_params[i], value, sizeof value));
 	}
 }
 
@@ -36,7 +47,7 @@ show_json(const struct conf *conf)
 	buf_init(&b, 1 << 20);
 	for (i = 0; i < conf_n_params; i++) {
 		buf_printf(&b, "%c\"%s.%s\":", i ? ',' : '{', conf_params[i].section, conf_params[i].key);
-		buf_json(&b, slice_str(conf_value(conf, &conf_params[i], value, sizeof value)), sizeof value);
+		buf_json(&b, slice_str(shown(conf, &conf_params[i], value, sizeof value)), sizeof value);
 	}
 	buf_put(&b, "}", 2);	/* with the NUL */
 	failed = b.failed;
@@ -74,10 +85,19 @@ check_keys(const struct conf *conf)
 	return EX_OK;
 }
 
+static int
+check_conninfo(const struct conf *conf)
+{
+	if (conninfo_good(conf->flush_conninfo))
+		return EX_OK;
+	fprintf(stderr, "flush.conninfo: libpq does not take it; expected key=value words, a URI, or a database's name\n");
+	return EX_CONFIG;
+}
+
 static const char usage[] =
     "usage: forebay check-config [--show | --example] [--json]\n"
     "Says whether the settings, and the file of write keys, are good.\n"
-    "  --show     those in force, with defaults\n"
+    "  --show     those in force, with defaults; *** for a password\n"
     "  --json     the same as one JSON object\n"
     "  --example  a file with every setting and its text\n"
     "exit status: 0; 64 usage; 78 they are not, and what is wrong is on standard error\n";
@@ -105,6 +125,8 @@ cmd_check_config(const struct conf_args *args, int argc, char **argv)
 	status = check_peer(conf);
 	if (status == EX_OK)
 		status = check_keys(conf);
+	if (status == EX_OK)
+		status = check_conninfo(conf);
 	if (status != EX_OK)
 		return status;
 	if (json)

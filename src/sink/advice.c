@@ -4,21 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-
-/* A value in a connection string: quoted where it has to be. */
-static void
-put_value(struct buf *b, const char *name, const char *value)
-{
-	bool plain = *value && !value[strcspn(value, " \t\n'\\")];
-
-	buf_printf(b, "%s%s=%s", b->n ? " " : "", name, plain ? "" : "'");
-	for (; *value; value++) {
-		if (*value == '\'' || *value == '\\')
-			buf_put(b, "\\", 1);
-		buf_put(b, value, 1);
-	}
-	buf_put(b, "'", plain ? 0 : 1);
-}
+#include "sink/conninfo.h"
 
 /* A word for the shell. */
 static void
@@ -47,11 +33,11 @@ make_conninfo(struct advice *a, const char *host, const char *port, const char *
 
 	buf_init(&plain, sizeof a->conninfo);
 	buf_init(&word, sizeof a->conninfo - 1);
-	put_value(&plain, "host", host);
-	put_value(&plain, "port", port);
-	put_value(&plain, "dbname", dbname);
+	conninfo_put(&plain, "host", host);
+	conninfo_put(&plain, "port", port);
+	conninfo_put(&plain, "dbname", dbname);
 	if (user)
-		put_value(&plain, "user", user);
+		conninfo_put(&plain, "user", user);
 	put_word(&word, plain.p, plain.n);
 	buf_fini(&plain);
 	take(&word, a->conninfo, sizeof a->conninfo);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "sink/conninfo.h"
 #include "sink/pg.h"
 #include "sink/state.h"
 
@@ -161,7 +162,7 @@ refused(struct pg *p, bool tried)
 {
 	char words[600], state[6];
 
-	one_line(PQerrorMessage(p->conn), words, sizeof words);
+	one_line(conninfo_words(p->conf->flush_conninfo, PQerrorMessage(p->conn)), words, sizeof words);
 	state_of_login(PQerrorMessage(p->conn), state);
 	p->tls_failures = !state[0] && p->reached == CONNECTION_SSL_STARTUP ? p->tls_failures + 1 : 0;
 	if (!tried || PQconnectionNeedsPassword(p->conn) || p->tls_failures >= TLS_PATIENCE)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sink/advice.h"
+#include "sink/conninfo.h"
 #include "sink/errmsg.h"
 #include "sink/state.h"
 
@@ -153,13 +154,13 @@ ground_role(PGconn *conn, bool first, char errmsg[ERRMSG])
 /* --- no connection ------------------------------------------------------------------ */
 
 enum err
-ground_login(PGconn *conn, char errmsg[ERRMSG])
+ground_login(PGconn *conn, const char *conninfo, char errmsg[ERRMSG])
 {
-	const char *db = PQdb(conn) ? PQdb(conn) : "";
+	const char *db = PQdb(conn) ? PQdb(conn) : "", *told = conninfo_words(conninfo, PQerrorMessage(conn));
 	char words[600], state[6];
 	struct advice a, server;
 
-	snprintf(words, sizeof words, "%.*s", (int)strcspn(PQerrorMessage(conn), "\n"), PQerrorMessage(conn));
+	snprintf(words, sizeof words, "%.*s", (int)strcspn(told, "\n"), told);
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	PQreset(conn);
 	state_of_login(PQerrorMessage(conn), state);
@@ -169,8 +170,8 @@ ground_login(PGconn *conn, char errmsg[ERRMSG])
 	advice_make(&a, conn, db, "OWNER");
 	advice_make(&server, conn, "", ADVICE_SUPERUSER);
 	if (PQconnectionNeedsPassword(conn) || strcmp(state, "28P01") == 0)
-		return errmsg_set(errmsg, ERR_SETUP, "%s; the password comes from ~/.pgpass, PGPASSWORD, or password= in "
-		    "--conninfo", words);
+		return errmsg_set(errmsg, ERR_SETUP, "%s; the password comes from ~/.pgpass or PGPASSWORD. In --conninfo "
+		    "everybody on this machine could read it", words);
 	if (strncmp(state, "28", 2) == 0)
 		return errmsg_set(errmsg, ERR_SETUP, "%s; come as the database's owner or as a superuser, for example: "
 		    "%sforebay db migrate --conninfo %s", words, a.sudo, a.conninfo);

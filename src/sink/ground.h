@@ -21,8 +21,8 @@ enum err ground_role(PGconn *, bool first, char errmsg[ERRMSG]) MUST_CHECK;
 /*
  * Why PQconnectdbParams() failed. libpq shows the SQLSTATE of a refused login only in
  * verbose messages, which cannot be asked for before there is a connection: so this
- * tries once more. ERR_OK: that succeeded.
+ * tries once more. ERR_OK: that succeeded. conninfo: what it was called with.
  */
-enum err ground_login(PGconn *, char errmsg[ERRMSG]) MUST_CHECK;
+enum err ground_login(PGconn *, const char *conninfo, char errmsg[ERRMSG]) MUST_CHECK;
 
 #endif

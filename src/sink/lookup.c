@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sink/conninfo.h"
 #include "sink/pg.h"
 
 #define COLUMNS_MAX	16
@@ -130,7 +131,8 @@ connect(struct lookup *l, const struct conf *c, const char *conninfo)
 		names[4] = "password";
 	l->conn = PQconnectdbParams(names, values, 1);
 	explicit_bzero(password, sizeof password);
-	return PQstatus(l->conn) == CONNECTION_OK ? ERR_OK : fail(l, ERR_DOWN, PQerrorMessage(l->conn));
+	return PQstatus(l->conn) == CONNECTION_OK ? ERR_OK :
+	    fail(l, ERR_DOWN, conninfo_words(values[2], PQerrorMessage(l->conn)));
 }
 
 /* Settings are the transaction's: behind a pooler others use the session, too. */

@@ -47,7 +47,7 @@ connect(struct migration *m, const struct conf *c, const char *conninfo)
 		names[4] = "password";
 	m->conn = PQconnectdbParams(names, values, 1);
 	if (PQstatus(m->conn) != CONNECTION_OK)
-		e = ground_login(m->conn, m->errmsg);
+		e = ground_login(m->conn, values[2], m->errmsg);
 	explicit_bzero(password, sizeof password);
 	return e;
 }

@@ -39,6 +39,24 @@ out=$(FOREBAY_COLLECT_WORKERS=7 forebay -o journal.keep=7h check-config --show 2
 like "the environment wins over the file" "$out" '^workers = 7$'
 like "flags win over both" "$out" '^keep = 7h$'
 
+# A password is told by nobody: not where it stands, and not where libpq stumbles over it.
+SECRET='host=127.0.0.1 port=1 user=u password=hush sslpassword=hush'
+like "check-config --show has stars for a password" \
+	"$(forebay -o "flush.conninfo=$SECRET" check-config --show)" '^conninfo = .*password=\*\*\*'
+for how in --show --json; do
+	is "check-config $how tells no password" "$(forebay -o "flush.conninfo=$SECRET" check-config $how | grep -c hush)" 0
+done
+refused "a connection string that libpq does not take" forebay 'flush.conninfo: ' -o "flush.conninfo=hosst=h" check-config
+for bad in 'host=127.0.0.1 port=1 password=my hush' 'postgresql://u:%zhush@127.0.0.1:1/db' 'postgresql://u:p@hush@127.0.0.1:1/db'; do
+	forebay -o "flush.conninfo=$bad" check-config >"$W/told" 2>&1
+	forebay -o "flush.conninfo=$bad" audit >>"$W/told" 2>&1
+	forebay db migrate --conninfo "$bad" >>"$W/told" 2>&1
+	spawn flush "$BIN/forebay-flusher" -c "$W/forebay.conf" -o "flush.conninfo=$bad"
+	ok "$bad: the flusher says so" wait_until 30 grep -q 'not one that libpq can read' "$W/log/flush.log"
+	stop flush
+	is "$bad: is told by nobody" "$(cat "$W/told" "$W/log/flush.log" | grep -c hush)" 0
+done
+
 # --help and what names its own database need no settings: a broken file is not in the way
 for verb in audit check-config db key query salvage stats tail where; do
 	is "forebay $verb --help reads no settings" \
