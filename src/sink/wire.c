@@ -212,6 +212,7 @@ checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
 	enum err e;
 
 	p->doing = sql;
+	p->sqlstate[0] = '\0';
 	e = results(p, &res);
 	if (out)
 		*out = NULL;
@@ -303,16 +304,24 @@ pg_copy_data(struct pg *p, const char *data, size_t n)
 	return e;
 }
 
-/* "COPY event, line 3, column payload": the first number of the context's last line, which
- * is COPY's own. In Japanese the table comes first. */
-static uint64_t
-context_row(const PGresult *res)
+/* "COPY event, line 3, column payload": COPY's own line of an error's context is the last.
+ * In Japanese the table comes first. NULL: it had all rows, and an AFTER trigger was called. */
+static const char *
+own_line(const PGresult *res)
 {
 	const char *s = PQresultErrorField(res, PG_DIAG_CONTEXT), *nl;
 
 	while (s && (nl = strchr(s, '\n')))
 		s = nl + 1;
-	s = s ? strpbrk(s, "0123456789") : NULL;
+	return s && strstr(s, "COPY") ? s : NULL;
+}
+
+/* The first number of that line. */
+static uint64_t
+number_in(const char *line)
+{
+	const char *s = line ? strpbrk(line, "0123456789") : NULL;
+
 	return s ? strtoull(s, NULL, 10) : 0;
 }
 
@@ -325,6 +334,7 @@ pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
 	*row = 0;
 	*count = 0;
 	p->doing = "COPY's end";
+	p->sqlstate[0] = '\0';
 	if (PQputCopyEnd(p->conn, NULL) != 1)
 		return lost(p);
 	e = results(p, &res);
@@ -333,8 +343,8 @@ pg_copy_end(struct pg *p, uint64_t *count, uint64_t *row)
 	if (PQresultStatus(res) == PGRES_COMMAND_OK) {
 		*count = strtoull(PQcmdTuples(res), NULL, 10);
 	} else {
-		*row = context_row(res);
-		e = result_err(p, res, "COPY", 1);
+		*row = number_in(own_line(res));
+		e = result_err(p, res, "COPY", own_line(res) != NULL);
 	}
 	PQclear(res);
 	return e;

@@ -96,6 +96,10 @@ is "what is kept are names" "$(sql "SELECT string_agg(sqlstate || ' ' || split_p
 echo '{"state":"S3CRET"}' | journal_tool plant "$J" >/dev/null
 ok "a trigger's words with a state of another class are not told either" wait_until 30 \
 	grep -q "flush.alarm .*42P02" "$W/log/flush.log"
+sql "DROP TRIGGER guard ON forebay.event;
+	CREATE TRIGGER later AFTER INSERT ON forebay.event FOR EACH ROW EXECUTE FUNCTION guard()"
+ok "nor those of a trigger that comes after COPY" wait_until 30 \
+	grep -q "flush.alarm .*42P02.*trigger later" "$W/log/flush.log"
 is "no value is in the flusher's log" "$(grep -c S3CRET "$W/log/flush.log")" 0
 is "it is in PostgreSQL's" "$(grep -q S3CRET "$W/log/pg.log" && echo yes)" yes
 done_testing
