@@ -8,7 +8,7 @@
 
 #define STAGED_BATCHES	100
 #define MINUTE_MS	60000
-#define TIMES_ALONE	3		/* a row runs out of time before others are tried without it */
+#define TIMES_ALONE	3		/* a row runs out of time, before others are tried without it */
 #define SLOW_MAX	8		/* rows in a row that do so, before it is the server */
 
 /* Where ship() stands in its batch. */
@@ -140,13 +140,28 @@ too_slow(struct ship *s, const char *why)
 	return ERR_DOWN;
 }
 
+/* As quarantine(), but nothing is committed: ERR_OK if all but the first n_bad are taken. */
+static enum err
+rehearse(struct sink *sink, const struct batch *b, size_t n, const struct sink_bad bad[], size_t n_bad,
+	 const struct course *c, struct sink_result *r)
+{
+	struct sink_batch slice;
+	enum err e;
+
+	batch_slice(b, c->from, n, &slice);
+	e = sink->ops->attempt(sink, &slice, SINK_STAGED, bad, n_bad, 0, r);
+	return e == ERR_FULL ? ERR_OK : e;
+}
+
 /*
  * A row that ran out of time alone, again and again. Is it the row, or the server? The
  * next one tells, without it: what runs out of time too is set aside with it on trial,
- * and all of them go only in one transaction with a row that goes through.
+ * and all of them go only in one transaction with a row that goes through. The server may
+ * have got well between the one and the other, so this is rehearsed first, and the row
+ * has to run out of time once more before it is for good.
  */
 static enum err
-set_aside(struct ship *s, struct sink *sink, const struct batch *b, const struct sink_bad *first,
+set_aside(struct ship *s, struct sink *sink, const struct batch *b, const struct sink_bad *first, bool for_good,
 	  struct course *c, struct shipped *out)
 {
 	struct sink_bad bad[SLOW_MAX];
@@ -161,13 +176,14 @@ set_aside(struct ship *s, struct sink *sink, const struct batch *b, const struct
 		    "while the row after it was answered");
 		if (c->from + n >= b->n)
 			return too_slow(s, "the last one alone; the next to come will tell whether it is that row");
-		e = quarantine(s, sink, b, n + 1, bad, n, c, out, &r);
+		e = for_good ? quarantine(s, sink, b, n + 1, bad, n, c, out, &r) :
+		    rehearse(sink, b, n + 1, bad, n, c, &r);
 		if (e != ERR_INVALID)
 			return e;
 		out->failed++;
 		/* refused is answered, too */
 		if (r.refused.why != SINK_TIMED_OUT)
-			return quarantine(s, sink, b, n, bad, n, c, out, &r);
+			return for_good ? quarantine(s, sink, b, n, bad, n, c, out, &r) : ERR_OK;
 	}
 	return too_slow(s, "several, each of them alone");
 }
@@ -193,7 +209,7 @@ row_failed(struct ship *s, struct sink *sink, const struct batch *b, size_t n, s
 	if (slow) {
 		c->times = c->slow == c->from ? c->times + 1 : 1;
 		c->slow = c->from;
-		return c->times < TIMES_ALONE ? ERR_OK : set_aside(s, sink, b, bad, c, out);
+		return c->times < TIMES_ALONE ? ERR_OK : set_aside(s, sink, b, bad, c->times > TIMES_ALONE, c, out);
 	}
 	/* refused alone twice in a row: then it is the row, and not the moment */
 	if (c->alone == c->from) {

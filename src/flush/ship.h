@@ -1,8 +1,8 @@
 /*
  * How a batch gets into the sink: plain or staged, whole or in pieces, and which
  * row is to blame when it is refused. Knows three kinds of error: of a row, which is
- * found and quarantined; running out of time, which is a row's if others are answered
- * without it; and all others, which are left to the caller to wait out.
+ * found and quarantined; running out of time, which is a row's if it happens again when
+ * others were answered without it; and all others, which are left to the caller to wait out.
  */
 #ifndef FLUSH_SHIP_H
 #define FLUSH_SHIP_H

@@ -76,7 +76,8 @@ struct sink_ops {
 	 * Rows in bad, rows of days that can have no partition, and rows that a unique
 	 * index other than the fingerprint's keeps out are quarantined, at most `room`.
 	 * ERR_BUSY: a duplicate key under SINK_PLAIN; try again with SINK_STAGED.
-	 * ERR_INVALID: a row was refused or took too long, see result. ERR_FULL: more than room. ERR_DOWN:
+	 * ERR_INVALID: a row was refused or took too long, see result. ERR_FULL: more than
+	 * room, but the others were taken, so that room 0 is a rehearsal. ERR_DOWN:
 	 * connection lost, outcome unknown. ERR_SETUP and the rest: wait and try again.
 	 */
 	enum err (*attempt)(struct sink *, const struct sink_batch *, enum sink_mode,
