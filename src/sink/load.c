@@ -36,12 +36,9 @@ pg_load_err(struct pg *p, enum err e, const struct sink_batch *b, const uint8_t 
 	    uint64_t nth, struct sink_result *r)
 {
 	/* the statement was cut off, the connection goes on */
-	if (e == ERR_DOWN && strcmp(p->sqlstate, CUT_OFF) == 0 &&
-	    PQtransactionStatus(p->conn) == PQTRANS_INERROR)
+	if (e == ERR_DOWN && strcmp(p->sqlstate, CUT_OFF) == 0 && PQtransactionStatus(p->conn) != PQTRANS_UNKNOWN)
 		return refused(p, b, fate, sent, nth, r);
-	if (e == ERR_OK || e == ERR_DOWN)
-		return e;
-	return pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
+	return e == ERR_SETUP && pg_row_error(p) ? refused(p, b, fate, sent, nth, r) : e;
 }
 
 /* Sends the rows of one fate; *sent is how many. */

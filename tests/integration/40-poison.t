@@ -93,6 +93,27 @@ is "what is kept are names" "$(sql "SELECT string_agg(sqlstate || ' ' || split_p
 22P02 invalid_text_representation; PostgreSQL's log has its words
 23514 check_violation, constraint mine, table forebay.event
 22P02 invalid_text_representation; PostgreSQL's log has its words"
+
+# A constraint trigger that was deferred speaks at COMMIT, of one row among many.
+sql "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+	IF NEW.payload ? 'late' THEN RAISE EXCEPTION 'no %', NEW.payload; ELSIF NEW.payload ? 'long' THEN
+		RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = 'query_canceled';
+	ELSIF NEW.payload ? 'full' THEN RAISE EXCEPTION 'too many notifications in the NOTIFY queue'
+		USING ERRCODE = 'program_limit_exceeded'; END IF; RETURN NULL; END \$\$;
+	CREATE CONSTRAINT TRIGGER late AFTER INSERT ON forebay.event DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION late()"
+{ good 4001 4010; echo '{"late":"S3CRET"}'; good 4011 4020; echo '{"long":1}'; good 4021 4030; } |
+	journal_tool plant "$J" >"$W/segment"
+ok "a row that COMMIT refuses, or does not come to an end with, stops nobody" wait_drained 60
+is "both are in quarantine, all others land" "$(sql "SELECT string_agg(seq || ' ' || reason || ' ' || sqlstate, ', '
+	ORDER BY seq), (SELECT count(*) FROM forebay.event WHERE segment = '$(cat "$W/segment")')
+	FROM forebay.quarantine WHERE segment = '$(cat "$W/segment")'")" "11 refused P0001, 22 timeout 57014|30"
+echo '{"full":1}' | journal_tool plant "$J" >"$W/segment"
+ok "a queue that is full at COMMIT is an alarm" wait_until 30 grep -q "flush.alarm .*54000" "$W/log/flush.log"
+is "and no row's fault" "$(sql "SELECT count(*) FROM forebay.quarantine WHERE segment = '$(cat "$W/segment")'")" 0
+sql "DROP TRIGGER late ON forebay.event"
+ok "without it the row lands" wait_drained 30
+
 echo '{"state":"S3CRET"}' | journal_tool plant "$J" >/dev/null
 ok "a trigger's words with a state of another class are not told either" wait_until 30 \
 	grep -q "flush.alarm .*42P02" "$W/log/flush.log"
