@@ -73,6 +73,18 @@ parse_number(const struct conf_param *p, const char *text, uint64_t *out)
 	return false;
 }
 
+bool
+conf_duration(const char *text, int64_t *ms)
+{
+	static const struct conf_param any = { .type = CONF_DURATION, .max = UINT64_C(315360000000) };
+	uint64_t v;
+
+	if (!parse_number(&any, text, &v))
+		return false;
+	*ms = (int64_t)v;
+	return true;
+}
+
 /* Is text one of the words before the colon of "a|b|c: ..."? */
 static bool
 parse_enum(const struct conf_param *p, const char *text)

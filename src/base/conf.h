@@ -52,6 +52,9 @@ const char *conf_value(const struct conf *, const struct conf_param *, char *out
 /* Writes the example file: every setting with its documentation and default. */
 void conf_example(FILE *);
 
+/* A duration as the file takes it, into milliseconds; false: it is none, or more than ten years. */
+bool conf_duration(const char *text, int64_t *ms);
+
 /* What main() of every program does with its arguments: -c FILE, -o s.k=v (may
  * repeat). Exits 78 with the message on a bad setting. */
 struct conf_args { const char *path; char *flags[64]; int n; };

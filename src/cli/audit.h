@@ -23,6 +23,7 @@ struct book {
 	int64_t events, distinct, both, lowest, highest, in_quarantine, in_rejection;
 	char first_at[CLOCK_TEXT];	/* received_at of its first row in event, "" when there is none */
 	int64_t journal;		/* last seq there, -1: not in this journal */
+	bool whole;			/* and it could be read to its end */
 };
 
 struct audit {
@@ -31,7 +32,8 @@ struct audit {
 	struct book *books;
 	size_t n, room;
 	bool json, segments, tty;
-	char oldest[CLOCK_TEXT];	/* first moment that has a partition */
+	char oldest[CLOCK_TEXT];	/* first moment that has a partition, "" when there is none */
+	char rejections[CLOCK_TEXT];	/* received_at of the oldest rejection, likewise */
 	uint64_t findings, dropped;	/* dropped: segments whose partitions are gone */
 	enum err failed;
 	/* a run of findings that is not printed yet */
@@ -44,6 +46,8 @@ struct audit {
 enum err audit_gather(struct audit *) MUST_CHECK;
 /* Names the holes, doubles and aliens of a segment, or says that its books are wrong. */
 enum err audit_look_closer(struct audit *, const struct book *) MUST_CHECK;
+/* Whether the duplicates of a segment that the journal has are some: names the holes. */
+enum err audit_duplicates(struct audit *, const struct book *) MUST_CHECK;
 /* One line, or one JSON object; counts it. */
 void audit_finding(struct audit *, const char *kind, const char *place, const char *node,
 		   const char *detail);

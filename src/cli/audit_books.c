@@ -108,6 +108,7 @@ read_one(struct audit *a, struct uuid uuid, size_t n)
 		return ERR_NOMEM;
 	b->segment = uuid;
 	b->journal = last;
+	b->whole = e == ERR_OK;
 	if (!b->node[0])		/* not in PostgreSQL yet: of this node, as forebayd names it */
 		snprintf(b->node, sizeof b->node, "%s", a->conf->journal_node);
 	if (!b->node[0] && gethostname(b->node, sizeof b->node - 1) != 0)
@@ -145,6 +146,7 @@ take_oldest(void *arg, const char *const *v)
 	struct audit *a = arg;
 
 	snprintf(a->oldest, sizeof a->oldest, "%s", v[0] ? v[0] : "");
+	snprintf(a->rejections, sizeof a->rejections, "%s", v[1] ? v[1] : "");
 	return true;
 }
 

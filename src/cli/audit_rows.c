@@ -168,24 +168,32 @@ ask_fingerprints(const struct audit *a, struct gaps *g)
 /* More seqs stand in no table than there are duplicates: those that are none are
  * holes. While the journal has the rows it tells which. */
 static enum err
-find_holes(struct audit *a, const struct book *b, const char *const *params)
+find_holes(struct audit *a, const struct book *b)
 {
 	static const char doubt[] = "or a duplicate: the journal no longer tells; there are more of these than duplicates";
+	static const char beyond[] = "beyond the last row of the journal";
+	char segment[UUID_TEXT], upto[24];
+	const char *params[LOOKUP_PARAMS] = { uuid_text(b->segment, segment), upto };
+	int64_t end = (b->journal > b->highest ? b->journal : b->highest) + GAPS_MAX;
 	struct gaps g = { .n = 0 };
 	enum err e = ERR_NOMEM;
 	size_t i;
+
+	/* progress may say anything, and each seq up to here is looked at */
+	snprintf(upto, sizeof upto, "%" PRId64, b->last_seq < end ? b->last_seq : end);
 
 	g.seqs = calloc(GAPS_MAX, sizeof *g.seqs);
 	g.fingerprints = calloc(GAPS_MAX, sizeof *g.fingerprints);
 	if (g.seqs && g.fingerprints)
 		e = lookup_ask(a->lookup, LOOKUP_GAPS, params, take_gap, &g);
-	if (e == ERR_OK && (int64_t)g.n > b->duplicates) {
+	if (e == ERR_OK && g.n > 0 && ((int64_t)g.n > b->duplicates || b->whole)) {
 		e = read_fingerprints(a, b, &g);
 		if (e == ERR_OK)
 			e = ask_fingerprints(a, &g);
 		for (i = 0; e == ERR_OK && i < g.n; i++)
 			if (g.seqs[i] > 0)
-				found(a, b, "hole", g.seqs[i], g.fingerprints[i][0] || b->duplicates == 0 ? "" : doubt);
+				found(a, b, "hole", g.seqs[i], b->whole && g.seqs[i] > b->journal ? beyond :
+				    g.fingerprints[i][0] || b->duplicates == 0 ? "" : doubt);
 	}
 	free(g.seqs);
 	free(g.fingerprints);
@@ -227,7 +235,7 @@ audit_look_closer(struct audit *a, const struct book *b)
 	if (e == ERR_OK)
 		e = lookup_ask(a->lookup, LOOKUP_DOUBLES, params, take_double, &s);
 	if (e == ERR_OK)
-		e = find_holes(a, b, params);
+		e = find_holes(a, b);
 	end_run(a);
 	if (e == ERR_OK && a->findings == before) {
 		snprintf(detail, sizeof detail, "progress %" PRId64 " says loaded %" PRId64 " duplicates %" PRId64
@@ -236,5 +244,14 @@ audit_look_closer(struct audit *a, const struct book *b)
 		    b->in_quarantine, b->in_rejection);
 		audit_finding(a, "books", segment, b->node, detail);
 	}
+	return e;
+}
+
+enum err
+audit_duplicates(struct audit *a, const struct book *b)
+{
+	enum err e = find_holes(a, b);
+
+	end_run(a);
 	return e;
 }

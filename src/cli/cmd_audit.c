@@ -18,12 +18,25 @@
 
 /* --- the books ---------------------------------------------------------------------------- */
 
+/* Those of a segment that is older than the oldest that stands, and than the day that they
+ * stand at least, may have been deleted since. */
 static bool
-balanced(const struct book *b)
+rejections_fit(const struct audit *a, const struct book *b)
+{
+	int64_t born = uuid_time(b->segment);
+	char text[CLOCK_TEXT];
+
+	if (b->in_rejection >= b->rejected || born >= clock_us() - US_PER_DAY)
+		return b->in_rejection == b->rejected;
+	return !a->rejections[0] || strcmp(clock_text(born, text), a->rejections) < 0;
+}
+
+static bool
+balanced(const struct audit *a, const struct book *b)
 {
 	return b->last_seq == b->loaded + b->duplicates + b->quarantined + b->rejected &&
 	    b->events == b->loaded && b->distinct == b->events && b->both == 0 &&
-	    b->in_quarantine == b->quarantined && b->in_rejection == b->rejected &&
+	    b->in_quarantine == b->quarantined && rejections_fit(a, b) &&
 	    (b->events == 0 || (b->lowest >= 1 && b->highest <= b->last_seq));
 }
 
@@ -45,8 +58,8 @@ check_book(struct audit *a, const struct book *b)
 {
 	if (!b->progress && b->events == 0)
 		return ERR_OK;		/* all of it is pending */
-	if (balanced(b))
-		return ERR_OK;
+	if (balanced(a, b))
+		return b->whole && b->duplicates > 0 ? audit_duplicates(a, b) : ERR_OK;
 	if (was_dropped(a, b)) {
 		a->dropped++;
 		return ERR_OK;

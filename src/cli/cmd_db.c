@@ -13,9 +13,10 @@
 struct report { bool json, dry_run; unsigned present, changed; };
 
 static const char usage[] =
-    "usage: forebay db migrate [--dry-run] [--json] [--conninfo CONNINFO]\n"
+    "usage: forebay db migrate [--dry-run] [--json] [--retention TIME] [--conninfo CONNINFO]\n"
     "Brings the schema in PostgreSQL up to this version.\n"
     "  --conninfo CONNINFO  connect so, as the database's owner or a superuser; default: flush.conninfo\n"
+    "  --retention TIME     let flushers drop days of events that are older, as 90d; 0: none, as at first\n"
     "  --dry-run            say what would be applied\n"
     "  --json               one JSON object on standard output\n"
     "FOREBAY_SQL_DIR names another directory of migrations than " SQLDIR ".\n";
@@ -36,8 +37,9 @@ tell(void *arg, const char *name, enum schema_state state)
 	r->changed++;
 }
 
+/* retention: in milliseconds, -1: as it is. */
 static int
-migrate(const struct conf_args *args, const char *dsn, struct report *r)
+migrate(const struct conf_args *args, const char *dsn, int64_t retention, struct report *r)
 {
 	/* who says how to connect may be another user, who cannot read them */
 	const struct conf *conf = dsn ? NULL : cmd_conf(args);
@@ -50,6 +52,8 @@ migrate(const struct conf_args *args, const char *dsn, struct report *r)
 		printf("{\"dry_run\":%s,\"%s\":[", r->dry_run ? "true" : "false",
 		    r->dry_run ? "pending" : "applied");
 	e = schema_migrate(conf, dsn, dir && *dir ? dir : SQLDIR, r->dry_run, tell, r, errmsg);
+	if (e == ERR_OK && retention >= 0 && !r->dry_run)
+		e = schema_retention(conf, dsn, retention, errmsg);
 	if (r->json) {
 		buf_init(&text, 8192);
 		if (e != ERR_OK)
@@ -69,14 +73,18 @@ int
 cmd_db(const struct conf_args *args, int argc, char **argv)
 {
 	struct report r = { false, false, 0, 0 };
-	const char *dsn = NULL;
+	const char *dsn = NULL, *retention = NULL;
+	int64_t ms = -1;
 	const struct cmd_option options[] = {
 		{ "conninfo", 0, NULL, &dsn }, { "dry-run", 0, &r.dry_run, NULL }, { "json", 0, &r.json, NULL },
+		{ "retention", 0, NULL, &retention },
 		{ NULL, 0, NULL, NULL },
 	};
 	int status = cmd_options(&argc, &argv, options, usage);
 
 	if (status >= 0)
 		return status;
-	return argc == 1 && strcmp(argv[0], "migrate") == 0 ? migrate(args, dsn, &r) : cmd_usage(usage);
+	if (argc != 1 || strcmp(argv[0], "migrate") != 0 || (retention && !conf_duration(retention, &ms)))
+		return cmd_usage(usage);
+	return migrate(args, dsn, ms, &r);
 }

@@ -14,10 +14,11 @@
 
 /* The first fact that explains an error: its kind and a detail. */
 static const char facts_sql[] =
-    "WITH want(name, privilege) AS (VALUES ('event', 'INSERT'), ('progress', 'SELECT'), ('progress', 'INSERT'),"
-    " ('progress', 'UPDATE'), ('quarantine', 'INSERT'), ('rejection', 'INSERT'), ('migration', 'SELECT'),"
+    "WITH want(name, privilege) AS (VALUES ('event', 'INSERT'), ('progress', 'SELECT'),"
+    " ('quarantine', 'INSERT'), ('rejection', 'INSERT'), ('migration', 'SELECT'),"
     " ('database', 'SELECT')),"
-    " calls(name) AS (VALUES ('make_partitions'), ('make_partitions_ahead'), ('expire'), ('differing')),"
+    " calls(name) AS (VALUES ('make_partitions'), ('make_partitions_ahead'), ('expire'), ('expire_rejections'),"
+    " ('differing'), ('lock_progress'), ('advance')),"
     " cols(name) AS (SELECT unnest('{received_at,fingerprint,key,source,id,type,subject,time,payload,context,"
     "segment,seq}'::name[])),"
     " tables AS (SELECT w.*, c.oid FROM want w LEFT JOIN pg_namespace n ON n.nspname = 'forebay'"

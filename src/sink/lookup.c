@@ -47,7 +47,7 @@ static const struct question { int params; const char *sql; } questions[LOOKUP_C
 	    " UNION ALL SELECT 'rejected', segment, seq, " UTC("received_at") ", reason, NULL"
 	    " FROM forebay.rejection WHERE id = $1 LIMIT 1000" },
 	[LOOKUP_OLDEST] = { 0, "SELECT " UTC("min(to_date(substring(c.relname FROM '[0-9]{8}$'), 'YYYYMMDD')"
-	    "::timestamptz)") " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+	    "::timestamptz)") ", (SELECT " UTC("min(received_at)") " FROM forebay.rejection) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
 	    " WHERE i.inhparent = 'forebay.event'::regclass" },
 	[LOOKUP_BOOKS] = { 0, "SELECT segment, p.node, p.last_seq, p.loaded, p.duplicates, p.quarantined,"
 	    " p.rejected, coalesce(e.n, 0), coalesce(e.d, 0), coalesce(e.both, 0), e.lo, e.hi,"

@@ -26,7 +26,7 @@ enum lookup_question {
 	/* id, since, until -> "loaded" or as in LOOKUP_REFUSED, segment, seq, when, reason, message;
 	 * at most 1000. Reads every row of that time. */
 	LOOKUP_ID,
-	/* -> first moment for which there is a partition */
+	/* -> first moment for which there is a partition; received_at of the oldest rejection */
 	LOOKUP_OLDEST,
 	/*
 	 * -> segment, node, last_seq, loaded, duplicates, quarantined, rejected (all NULL: no

@@ -12,6 +12,7 @@
 #define DAY_MAX	1000000
 #define NO_DAY	INT64_MIN
 #define MS_PER_DAY	INT64_C(86400000)
+#define OWNERS_WORD	"ZF001"	/* of forebay.expire() */
 
 void
 pg_partitions_forget(struct pg *p)
@@ -144,20 +145,56 @@ alone(struct pg *p, PGresult **res, const char *sql, const struct param *params,
 	return PQtransactionStatus(p->conn) == PQTRANS_INERROR && pg_undo(p) == ERR_OK ? ERR_INVALID : e;
 }
 
+/* A call that drops a piece of what is old. ERR_BUSY: there is more. */
+static enum err
+drop(struct pg *p, const char *sql, const struct param *params, int n)
+{
+	PGresult *res = NULL;
+	enum err e = alone(p, &res, sql, params, n);
+
+	if (e == ERR_OK && strcmp(PQgetvalue(res, 0, 0), "0") != 0)
+		e = ERR_BUSY;
+	PQclear(res);
+	return e;
+}
+
+static enum err
+expire_rejections(struct pg *p)
+{
+	char retention[32];
+
+	if (p->conf->flush_rejection_retention == 0)
+		return ERR_OK;
+	interval(p->conf->flush_rejection_retention, retention);
+	return drop(p, "SELECT forebay.expire_rejections($1::interval)", &(struct param){ retention, 0, false }, 1);
+}
+
+/* The owner lets none of that go: what to type. */
+static void
+add_advice(struct pg *p)
+{
+	int64_t s = p->conf->flush_retention / 1000;
+	size_t used = strlen(p->base.errmsg);
+
+	snprintf(p->base.errmsg + used, sizeof p->base.errmsg - used, "; if they may be dropped, as its owner type: "
+	    "%sforebay db migrate --retention %lld%c --conninfo %s", p->owner.sudo,
+	    (long long)(s % 86400 ? s : s / 86400), s % 86400 ? 's' : 'd', p->owner.conninfo);
+}
+
 static enum err
 expire(struct pg *p)
 {
 	char retention[32], keep[32];
-	PGresult *res = NULL;
 	enum err e;
 
+	if (p->conf->flush_retention == 0)
+		return ERR_OK;
 	interval(p->conf->flush_retention, retention);
 	interval(p->conf->journal_keep, keep);
-	e = alone(p, &res, "SELECT forebay.expire($1::interval, $2::interval)",
+	e = drop(p, "SELECT forebay.expire($1::interval, $2::interval)",
 	    (struct param[]){ { retention, 0, false }, { keep, 0, false } }, 2);
-	if (e == ERR_OK && strcmp(PQgetvalue(res, 0, 0), "0") != 0)
-		e = ERR_BUSY;
-	PQclear(res);
+	if (e == ERR_INVALID && strcmp(p->sqlstate, OWNERS_WORD) == 0)
+		add_advice(p);
 	return e;
 }
 
@@ -166,7 +203,7 @@ pg_maintain(struct sink *s)
 {
 	struct pg *p = (struct pg *)s;
 	char ahead[32];
-	enum err e;
+	enum err e, more;
 
 	if (p->unremembered && (e = pg_remember(p)) != ERR_OK)
 		return e;
@@ -175,8 +212,13 @@ pg_maintain(struct sink *s)
 	snprintf(ahead, sizeof ahead, "%llu", (unsigned long long)p->conf->flush_partitions_ahead);
 	e = alone(p, NULL, "SELECT forebay.make_partitions_ahead($1::integer)",
 	    &(struct param){ ahead, 0, false }, 1);
-	if (e == ERR_OK && p->conf->flush_retention > 0)
+	if (e == ERR_OK)
+		e = expire_rejections(p);
+	if (e == ERR_OK || e == ERR_BUSY) {
+		more = e;
 		e = expire(p);
+		e = e == ERR_OK ? more : e;
+	}
 	if (e == ERR_INVALID)
 		pg_diagnose(p);
 	return e;

@@ -86,7 +86,7 @@ pg_progress(struct sink *s, struct sink_progress *all, size_t n)
 }
 
 /* The segments of all parts, or of those without a progress row. */
-static size_t
+static void
 part_ids(const struct sink_batch *b, bool missing_only, struct buf *ids)
 {
 	size_t i, n = 0;
@@ -97,22 +97,6 @@ part_ids(const struct sink_batch *b, bool missing_only, struct buf *ids)
 	for (i = 0; i < b->n_parts; i++)
 		if (!missing_only || !b->parts[i].known)
 			copy_uuid(ids, b->parts[i].segment);
-	return n;
-}
-
-static enum err
-insert_missing(struct pg *p, const struct sink_batch *b, struct buf *ids)
-{
-	const char *node = p->node;
-	size_t n = part_ids(b, true, ids);
-
-	if (n == 0)
-		return ERR_OK;
-	if (ids->failed)
-		return no_memory(p);
-	return pg_query(p, NULL, "INSERT INTO forebay.progress (segment, node)"
-	    " SELECT s, $2 FROM unnest($1::uuid[]) s ORDER BY s ON CONFLICT DO NOTHING",
-	    (struct param[]){ { ids->p, (int)ids->n, true }, { node, 0, false } }, 2);
 }
 
 static void
@@ -135,22 +119,19 @@ enum err
 pg_progress_lock(struct pg *p, const struct sink_batch *b, int64_t last[])
 {
 	PGresult *res = NULL;
-	struct buf ids;
+	struct buf ids, missing;
 	char text[UUID_TEXT];
 	enum err e;
 	size_t i;
 
 	buf_init(&ids, 64 + SINK_SEGMENTS_MAX * 20);
-	e = insert_missing(p, b, &ids);
-	CRASH_POINT("inserted");
-	if (e == ERR_OK) {
-		buf_reset(&ids);
-		part_ids(b, false, &ids);
-		e = ids.failed ? no_memory(p) :
-		    pg_query(p, &res, "SELECT segment, last_seq FROM forebay.progress"
-			" WHERE segment = ANY ($1::uuid[]) ORDER BY segment FOR UPDATE",
-			&(struct param){ ids.p, (int)ids.n, true }, 1);
-	}
+	buf_init(&missing, 64 + SINK_SEGMENTS_MAX * 20);
+	part_ids(b, false, &ids);
+	part_ids(b, true, &missing);
+	e = ids.failed || missing.failed ? no_memory(p) :
+	    pg_query(p, &res, "SELECT locked, last FROM forebay.lock_progress($1::uuid[], $2::uuid[], $3)",
+		(struct param[]){ { ids.p, (int)ids.n, true }, { missing.p, (int)missing.n, true },
+		{ p->node, 0, false } }, 3);
 	if (e == ERR_OK)
 		take_locked(res, b, last);
 	for (i = 0; e == ERR_OK && i < b->n_parts; i++)
@@ -159,6 +140,7 @@ pg_progress_lock(struct pg *p, const struct sink_batch *b, int64_t last[])
 			    uuid_text(b->parts[i].segment, text), (long long)last[i]);
 	PQclear(res);
 	buf_fini(&ids);
+	buf_fini(&missing);
 	return e;
 }
 
@@ -214,15 +196,9 @@ pg_progress_update(struct pg *p, const struct sink_batch *b, const int64_t last[
 			e = no_memory(p);
 	}
 	if (e == ERR_OK && n > 0)
-		e = pg_query(p, &res, "UPDATE forebay.progress p SET last_seq = v.upto,"
-		    " loaded = p.loaded + v.loaded, duplicates = p.duplicates + v.duplicates,"
-		    " quarantined = p.quarantined + v.quarantined, rejected = p.rejected + v.rejected,"
-		    " updated_at = now()"
-		    " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
-		    " $6::bigint[], $7::bigint[])"
-		    " v(segment, since, upto, loaded, duplicates, quarantined, rejected)"
-		    " WHERE p.segment = v.segment AND p.last_seq = v.since", params, N_NUMBERS + 1);
-	if (e == ERR_OK && n > 0 && strtoull(PQcmdTuples(res), NULL, 10) != n)
+		e = pg_query(p, &res, "SELECT forebay.advance($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],"
+		    " $5::bigint[], $6::bigint[], $7::bigint[])", params, N_NUMBERS + 1);
+	if (e == ERR_OK && n > 0 && strtoull(PQgetvalue(res, 0, 0), NULL, 10) != n)
 		e = pg_fail(p, ERR_DOWN, "progress was not where it was locked");
 	PQclear(res);
 	buf_fini(&ids);

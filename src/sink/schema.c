@@ -285,3 +285,26 @@ schema_migrate(const struct conf *c, const char *conninfo, const char *dir, bool
 	sqlfiles_free(&m.files, m.n);
 	return e;
 }
+
+enum err
+schema_retention(const struct conf *c, const char *conninfo, int64_t ms, char errmsg[1024])
+{
+	struct migration m = { .errmsg = errmsg };
+	char seconds[32];
+	enum err e;
+
+	errmsg[0] = '\0';
+	snprintf(seconds, sizeof seconds, "%lld.%03lld s", (long long)(ms / 1000), (long long)(ms % 1000));
+	e = connect(&m, c, conninfo);
+	if (e == ERR_OK)
+		e = begin(&m);
+	if (e == ERR_OK)
+		e = query(&m, NULL, NULL, "SET LOCAL ROLE forebay_owner", NULL, 0);
+	if (e == ERR_OK)
+		e = query(&m, NULL, NULL, "UPDATE forebay.retention SET events = nullif($1::interval, '0')",
+		    (const char *const[]){ seconds }, 1);
+	if (e == ERR_OK)
+		e = commit(&m);
+	PQfinish(m.conn);
+	return e;
+}

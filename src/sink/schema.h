@@ -25,4 +25,8 @@ typedef void schema_report(void *arg, const char *name, enum schema_state);
 enum err schema_migrate(const struct conf *, const char *conninfo, const char *dir, bool dry_run,
 			schema_report *, void *arg, char errmsg[1024]) MUST_CHECK;
 
+/* Says what of forebay.event the flusher may drop: what is older than `ms` milliseconds, 0:
+ * nothing. Connects as schema_migrate(), with the same errors. */
+enum err schema_retention(const struct conf *, const char *conninfo, int64_t ms, char errmsg[1024]) MUST_CHECK;
+
 #endif

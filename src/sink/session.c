@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "sink/pg.h"
 
-#define SCHEMA_NEEDED	4	/* number of the newest file in sql/ that this code builds on */
+#define SCHEMA_NEEDED	6	/* number of the newest file in sql/ that this code builds on */
 #define HAS_TRANSACTION_TIMEOUT	170000
 
 /*
@@ -226,8 +226,8 @@ pg_meet(struct pg *p)
 	 * an earlier COMMIT left in doubt.
 	 */
 	if (e == ERR_OK)
-		e = pg_exec(p, NULL, "SAVEPOINT nothing; INSERT INTO forebay.progress (segment, node)"
-		    " VALUES (gen_random_uuid(), 'nothing'); ROLLBACK TO SAVEPOINT nothing");
+		e = pg_exec(p, NULL, "SAVEPOINT nothing; SELECT forebay.lock_progress('{}', ARRAY[gen_random_uuid()],"
+		    " 'nothing'); ROLLBACK TO SAVEPOINT nothing");
 	if (e == ERR_OK)
 		e = pg_commit(p);
 	p->met = e == ERR_OK;

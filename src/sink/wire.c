@@ -193,13 +193,13 @@ pg_row_error(const struct pg *p)
 
 /* The first word or two of a statement, for messages. */
 static const char *
-verb(const char *sql, char out[32])
+verb(const char *sql, char out[48])
 {
 	size_t n = strcspn(sql, " ");
 
 	if (sql[n] == ' ')
 		n += 1 + strcspn(sql + n + 1, " ;(");
-	snprintf(out, 32, "%.*s", (int)(n < 31 ? n : 31), sql);
+	snprintf(out, 48, "%.*s", (int)(n < 47 ? n : 47), sql);
 	return out;
 }
 
@@ -208,7 +208,7 @@ checked(struct pg *p, const char *sql, ExecStatusType also, PGresult **out)
 {
 	PGresult *res = NULL;
 	ExecStatusType status;
-	char what[32];
+	char what[48];
 	enum err e;
 
 	p->doing = sql;

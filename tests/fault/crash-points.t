@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../integration/lib.sh"
 CRASHES=${CRASHES:-3}
 # name, and the most passes before it strikes
-STEPS="connected:1 progress-read:2 collected:2 partitions:3 begun:3 inserted:3 locked:3 copying:3
+STEPS="connected:1 progress-read:2 collected:2 partitions:3 begun:3 locked:3 copying:3
 	staged:2 loaded:3 rejected:3 quarantined:1 progressed:3 commit-sent:4 commit-answered:4 shipped:2"
 HOUSE="claimed:1 unlinking:5 unlinked:1 renamed:4"
 world

@@ -84,6 +84,17 @@ like "one fingerprint twice on a day" "$out" "^double +($first:9 $bad:2|$bad:2 $
 dropped "DELETE FROM forebay.quarantine" "INSERT INTO forebay.quarantine (segment, seq, reason, message, fingerprint)
 	VALUES ('$bad', 1, 'refused', '', gen_random_uuid())"
 like "a hole where quarantine was" "$out" "^hole +$bad:1 "
+
+# rejections are deleted when they are old
+rejected() { echo "INSERT INTO forebay.progress (segment, node, last_seq, rejected) VALUES ('$1', 'it', 1, 1)"; }
+undone() { echo "DELETE FROM forebay.progress WHERE segment = '$1'"; }
+old=01934b1e-5b7f-7000-8000-000000000002
+dropped "$(rejected $old)" "$(undone $old)"
+is "a rejection past its retention is no hole" "$(printf '%s\n' "$out" | tail -n 1)" "clean: every row is accounted for, once"
+new=$(printf '%012x' "$(now_ms)" | sed 's/^......../&-/')-7000-8000-000000000002
+dropped "$(rejected "$new")" "$(undone "$new")"
+like "one of today is" "$out" "^hole +$new:1 "
+
 dropped "UPDATE forebay.progress SET loaded = loaded - 1, duplicates = duplicates + 1 WHERE segment = '$first'" \
 	"UPDATE forebay.progress SET loaded = loaded + 1, duplicates = duplicates - 1 WHERE segment = '$first'"
 like "books that do not fit" "$out" "^books +$first "

@@ -51,9 +51,10 @@ else
 fi
 follow "a role that does not inherit"
 mended "a role that does not inherit"
-broken "a right that was revoked" "REVOKE UPDATE ON forebay.progress FROM forebay_flusher" 'deprived of rights.*UPDATE ON forebay.progress'
+advance="FUNCTION forebay.advance(uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[])"
+broken "a right that was revoked" "REVOKE EXECUTE ON $advance FROM forebay_flusher" 'deprived of rights.*EXECUTE ON FUNCTION forebay.advance'
 undone() { sql "$2" >/dev/null; mended "$1"; }
-undone "a right that was revoked" "GRANT UPDATE ON forebay.progress TO forebay_flusher"
+undone "a right that was revoked" "GRANT EXECUTE ON $advance TO forebay_flusher"
 
 undone() {
 	unlike "$1: nothing of forebay's is to be changed" "$(last)" 'GRANT|migrate'

@@ -88,7 +88,7 @@ sql "INSERT INTO forebay.rejection (received_at, reason, segment, seq) VALUES (n
 	CREATE TRIGGER cut BEFORE DELETE ON forebay.rejection FOR EACH ROW EXECUTE FUNCTION cut()"
 mark
 flusher -o flush.retention=90d
-ok "a retention that fails is told" wait_until 30 logged "flush.maintain .*flush.retention: .*forebay.expire: cut off"
+ok "a retention that fails is told" wait_until 30 logged "flush.maintain .*flush.retention: .*forebay.expire_rejections: cut off"
 rows 10
 recovers "and rows are loaded" 60
 is "over the same connection" "$(tail -n "+$MARK" "$W/log/flush.log" | grep -c flush.connected)" 1
@@ -97,22 +97,30 @@ sql "DROP TRIGGER cut ON forebay.rejection"
 stop flush
 flusher -o flush.retention=90d
 ok "then it goes through" wait_until 30 sql_is "SELECT count(*) FROM forebay.rejection" 0
+ok "that the owner has not said what may be dropped is told" wait_until 30 logged "flush.maintain .*ZF001.*type: .*--retention 90d"
+stop flush
+ok "what it says to type works" advised "$(grep flush.maintain "$W/log/flush.log" | tail -n 1 | sed -n 's/.*type: //p')"
+mark
+flusher -o flush.retention=90d
+rows 10
+recovers "then it is dropped" 70
+unlike "and nothing is to be said" "$(tail -n "+$MARK" "$W/log/flush.log")" flush.maintain
 
 # several hosts, a role of the server, a URI, a service file
 stop flush
 flusher -o flush.conninfo="host=/nowhere,$W/run user=flusher dbname=forebay target_session_attrs=read-write"
 rows 10
-recovers "the second host of a list" 70
+recovers "the second host of a list" 80
 stop flush
 flusher -o flush.conninfo="postgresql://flusher@/forebay?host=$W/run"
 rows 10
-recovers "a URI" 80
+recovers "a URI" 90
 stop flush
 printf '[here]\nhost=%s\nuser=flusher\ndbname=forebay\n' "$W/run" >"$W/services"
 export PGSERVICEFILE="$W/services"
 flusher -o flush.conninfo=service=here
 rows 10
-recovers "a service" 90
+recovers "a service" 100
 unset PGSERVICEFILE
 
 # one flusher for a journal
@@ -131,7 +139,7 @@ kill -HUP "$pid"
 ok "new ones are taken" wait_until 30 logged "flush.start.*node=renamed"
 ok "by the same process" alive "$pid"
 rows 10
-recovers "which goes on" 100
+recovers "which goes on" 110
 is "under the new name" "$(sql "SELECT count(*) FROM forebay.progress WHERE node = 'renamed'")" 1
 
 # a frozen server, and SIGTERM
@@ -141,7 +149,7 @@ rows 10
 freeze() { kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
 # shellcheck disable=SC2046
 thaw() { kill -CONT "$(head -n 1 "$W/pg/postmaster.pid")" $(backends); }
-recovers "ten more" 110
+recovers "ten more" 120
 freeze
 rows 10
 sleep 0.5
@@ -151,11 +159,11 @@ kill -TERM "$pid"
 wait_until 30 logged "flush.stop .*carrying"
 thaw
 ok "SIGTERM behind SIGHUP while the server is frozen: it stops" wait_until 30 gone "$pid"
-is "with nothing left" "$(sql 'SELECT count(*) FROM forebay.event')" 120
+is "with nothing left" "$(sql 'SELECT count(*) FROM forebay.event')" 130
 flusher
 pid=$(pid_of flush)
 rows 10
-recovers "the next one loads" 130
+recovers "the next one loads" 140
 freeze
 rows 10
 sleep 0.5
@@ -169,7 +177,7 @@ note "$(($(now_ms) - start)) ms"
 thaw
 flusher
 pid=$(pid_of flush)
-recovers "nothing was lost or doubled" 140
+recovers "nothing was lost or doubled" 150
 # with all carried, nobody waits for an attempt to connect
 theirs=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'flusher'")
 kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")"
@@ -187,7 +195,7 @@ thaw
 flusher -o flush.stop_timeout=1s
 # that may have been the former one's last batch: only now has this one read progress
 rows 10
-recovers "the new flusher loads" 150
+recovers "the new flusher loads" 160
 pg_stop
 rows 10
 start=$(now_ms)
@@ -196,7 +204,7 @@ ok "without a server it stops when its time is up" test $(($(now_ms) - start)) -
 like "and says what is left" "$(tail -n 1 "$W/log/flush.log")" "pending=10"
 pg_start
 flusher
-recovers "which the next one loads" 160
+recovers "which the next one loads" 170
 stop flush
 like "with nothing left it says so" "$(tail -n 1 "$W/log/flush.log")" "pending=0"
 is "the books balance" "$(sql "SELECT count(*) FROM forebay.progress

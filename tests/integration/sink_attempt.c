@@ -490,6 +490,9 @@ test_maintain(void)
 	enum err e;
 	int pieces = 0;
 
+	is_err(sink->ops->maintain(sink), ERR_INVALID, "what the owner has not let go is not dropped");
+	ok(strstr(sink->errmsg, "db migrate --retention 20d") != NULL, "and the message says what to type");
+	ask("UPDATE forebay.retention SET events = '20 days'");
 	while ((e = sink->ops->maintain(sink)) == ERR_BUSY && pieces < 100)
 		pieces++;
 	is_err(e, ERR_OK, "maintenance comes to an end");
