@@ -70,6 +70,8 @@ finalize(struct tracker *t, struct seg *s)
 	segment_close(&s->reader);
 	if (s->damaged)
 		s->last_seq = 0;
+	else if (e == ERR_OK && !s->tail_damaged)
+		tracker_judge(s);
 	s->final = e == ERR_OK || s->damaged;
 }
 
@@ -179,7 +181,7 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 			set_aside(t, s);
 		return;
 	}
-	if (s->last_seq > 0 && s->confirmed < s->last_seq)
+	if (s->over || (s->last_seq > 0 && s->confirmed < s->last_seq))
 		return;
 	if (s->done_ms == 0)
 		s->done_ms = now_ms;
@@ -227,6 +229,12 @@ complain(struct tracker *t)
 			    "no row in forebay.progress any more; if it was never loaded, type in psql: INSERT INTO "
 			    "forebay.progress (segment, node) VALUES ('%s', 'by hand'); else move its files away",
 			    text, text);
+		else if (s->over)
+			snprintf(t->errmsg, sizeof t->errmsg, "forebay.progress says that %lld rows of segment %s are in "
+			    "PostgreSQL, more than there were: it was moved by hand, or the volume has lost rows; nothing of it "
+			    "is sent or removed. Look what `forebay audit` says, then type in psql: SELECT "
+			    "forebay.recount('%s'); if that does not end it, all of it is there: move its files away",
+			    (long long)s->confirmed, text, text);
 		else if (s->foreign)
 			snprintf(t->errmsg, sizeof t->errmsg, "segment %s was written by a version with another "
 			    "format of the journal: let that version's forebay-flusher run until it is in PostgreSQL; "

@@ -64,6 +64,7 @@ account(struct ship *s, const struct sink_result *r, enum sink_mode mode, struct
 	out->differing += r->differing;
 	out->quarantined += r->quarantined;
 	out->rejected += r->rejected;
+	out->passed += r->passed;
 	out->batches++;
 	__atomic_fetch_add(&s->cap->used, r->quarantined, __ATOMIC_RELAXED);
 	s->limit = s->limit < s->max / 2 ? s->limit * 2 : s->max;

@@ -26,7 +26,7 @@ struct ship {
 /* What a call of ship() brought about; counts add up over calls until cleared. */
 struct shipped {
 	size_t rows;		/* of the batch, from its start, that are committed */
-	uint64_t loaded, duplicates, differing, quarantined, rejected, batches, failed;
+	uint64_t loaded, duplicates, differing, quarantined, rejected, passed, batches, failed;
 };
 
 void ship_init(struct ship *, size_t max_rows, struct ship_cap *);

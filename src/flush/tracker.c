@@ -126,14 +126,19 @@ take_progress(struct tracker *t, struct seg *s, const struct sink_progress *p)
 {
 	char text[UUID_TEXT];
 
-	if (p->last_seq < s->confirmed)
+	if (p->last_seq < s->confirmed) {
 		log_warning("flush.went_back", "segment=%s from=%lld to=%lld: rows are sent again",
 		    uuid_text(s->d.uuid, text), (long long)s->confirmed, (long long)p->last_seq);
+		s->over = false;
+	}
 	s->epoch = t->epoch;
 	s->known = p->known;
 	s->progress = s->confirmed = s->ahead = p->last_seq;
 	s->damaged = s->damaged && s->final;
 	s->stray = is_stray(t, s);
+	s->passed = false;
+	if (s->final && s->confirmed > s->last_seq && !s->over)
+		s->final = false;	/* its end is looked up once more */
 	if (s->final && s->confirmed < s->last_seq)
 		s->done_ms = 0;
 	s->leaving = s->leaving == ASK_ONCE_MORE && s->done_ms > 0 ? MAY_GO : STAYS;
@@ -142,7 +147,8 @@ take_progress(struct tracker *t, struct seg *s, const struct sink_progress *p)
 static bool
 wants_progress(const struct tracker *t, const struct seg *s)
 {
-	return s->epoch != t->epoch || (s->stray && t->again) || s->leaving == ASK_ONCE_MORE ||
+	return s->epoch != t->epoch || ((s->stray || s->over) && t->again) || s->leaving == ASK_ONCE_MORE ||
+	    (s->passed && s->ahead == s->progress) ||
 	    (s->final && s->progress >= s->last_seq && s->confirmed < s->last_seq);
 }
 
@@ -241,6 +247,36 @@ is_old(const struct tracker *t, const struct seg *s)
 	return t->segs + t->n - s > READERS;
 }
 
+/*
+ * last_seq was just read. Progress that was read before it and lies beyond is not of its
+ * rows: somebody has moved it, and rows to come would be taken for loaded. Or the volume
+ * has lost what it had said was safe.
+ */
+void
+tracker_judge(struct seg *s)
+{
+	s->over |= s->confirmed > s->last_seq;
+}
+
+/* false: it could not be read, or not counted. */
+static bool
+count_rows(struct tracker *t, struct seg *s)
+{
+	bool was_open = s->reader != NULL, good;
+	int64_t now = clock_us();
+
+	if (!tracker_open(t, s))
+		return false;
+	good = segment_last_seq(s->reader, &s->last_seq) == ERR_OK;
+	if (good) {
+		counted(s, now);
+		tracker_judge(s);
+	}
+	if (!s->counted || (!was_open && is_old(t, s)))
+		segment_close(&s->reader);
+	return good;
+}
+
 static void
 collect_one(struct tracker *t, struct seg *s, struct filling *f)
 {
@@ -250,6 +286,8 @@ collect_one(struct tracker *t, struct seg *s, struct filling *f)
 	enum err e;
 
 	if (!tracker_open(t, s))
+		return;
+	if (s->progress > s->last_seq && (!count_rows(t, s) || s->over))
 		return;
 	f->full = !batch_segment(b, s->d.uuid, s->known);
 	if (f->full)
@@ -284,7 +322,7 @@ tracker_collect(struct tracker *t, struct batch *b, bool all)
 	struct seg *s;
 
 	for (s = t->segs; !f.full && s < t->segs + t->n && clock_mono_ms() < until; s++) {
-		if (!s->d.born || s->damaged || s->stray || s->epoch != t->epoch || is_read(s) ||
+		if (!s->d.born || s->damaged || s->stray || s->over || s->passed || s->epoch != t->epoch || is_read(s) ||
 		    (s->ahead > s->progress && !all))
 			continue;
 		collect_one(t, s, &f);
@@ -331,6 +369,17 @@ tracker_is_next(struct tracker *t, const struct batch *b)
 }
 
 void
+tracker_passed(struct tracker *t, const struct batch *b)
+{
+	struct seg *s;
+	size_t k;
+
+	for (k = 0; k < b->n_parts; k++)
+		if ((s = find(t, &b->parts[k].segment)))
+			s->passed = true;
+}
+
+void
 tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 {
 	struct sink_batch done;
@@ -347,23 +396,6 @@ tracker_loaded(struct tracker *t, const struct batch *b, size_t rows)
 		if (s->final && s->progress >= s->last_seq)
 			segment_close(&s->reader);
 	}
-}
-
-/* false: it could not be read, or not counted. */
-static bool
-count_rows(struct tracker *t, struct seg *s)
-{
-	bool was_open = s->reader != NULL, good;
-	int64_t now = clock_us();
-
-	if (!tracker_open(t, s))
-		return false;
-	good = segment_last_seq(s->reader, &s->last_seq) == ERR_OK;
-	if (good)
-		counted(s, now);
-	if (!s->counted || (!was_open && is_old(t, s)))
-		segment_close(&s->reader);
-	return good;
 }
 
 /* Whether last_seq says what the files hold. One segment at the least is read, others

@@ -24,6 +24,8 @@ struct seg {
 	bool known;			/* it has a progress row */
 	bool final, damaged, tail_damaged, stray;
 	bool foreign;			/* of another format: it waits for a person */
+	bool over;			/* so does this one: progress was read that it had not the rows for */
+	bool passed;			/* somebody else has moved its progress: it is read again */
 	int64_t progress, confirmed;	/* committed; read from PostgreSQL */
 	int64_t ahead;			/* in a batch that is not committed yet; progress at least */
 	int64_t last_seq;		/* as last read; exact once final */
@@ -70,12 +72,16 @@ bool tracker_collect(struct tracker *, struct batch *, bool all);
 bool tracker_is_next(struct tracker *, const struct batch *);
 /* The first `rows` of the batch are committed. */
 void tracker_loaded(struct tracker *, const struct batch *, size_t rows);
+/* Of the batch there were rows that progress covered before they were sent. */
+void tracker_passed(struct tracker *, const struct batch *);
 /* What is in batches but not committed will be collected again. No batch may be on its way. */
 void tracker_rewind(struct tracker *);
 /* Opens its reader unless it is open; false after telling why. */
 bool tracker_open(struct tracker *, struct seg *);
 /* Closes its reader after an error; what is damaged is marked. */
 void tracker_trouble(struct tracker *, struct seg *, enum err, const char *why);
+/* Its last_seq was just read from its file: compares it with progress. */
+void tracker_judge(struct seg *);
 /* house.c. Once a second: claims, sets aside, removes, and sets the gauges. Takes about
  * twice that many milliseconds, or one segment's time; the rest is for the next time. */
 void tracker_keep_house(struct tracker *, int64_t ms);

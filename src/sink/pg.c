@@ -18,13 +18,14 @@ count_fates(const struct sink_batch *b, const uint8_t fate[], struct tally t[],
 	size_t i, k;
 
 	memset(t, 0, b->n_parts * sizeof *t);
-	r->loaded = r->duplicates = r->quarantined = r->rejected = 0;
+	r->loaded = r->duplicates = r->quarantined = r->rejected = r->passed = 0;
 	for (k = 0; k < b->n_parts; k++) {
 		for (i = b->parts[k].first; i < b->parts[k].first + b->parts[k].n; i++) {
 			t[k].loaded += fate[i] == FATE_LOAD || fate[i] == FATE_STANDS;
 			t[k].rejected += fate[i] == FATE_REJECTION;
 			t[k].duplicates += fate[i] == FATE_DUPLICATE;
 			t[k].quarantined += fate[i] >= FATE_BAD;
+			r->passed += fate[i] == FATE_PAST;
 		}
 		r->loaded += t[k].loaded;
 		r->rejected += t[k].rejected;

@@ -54,6 +54,7 @@ struct sink_bad { size_t row; enum sink_why why; char sqlstate[6]; char message[
 struct sink_result {
 	/* after ERR_OK */
 	uint64_t loaded, duplicates, quarantined, rejected;
+	uint64_t passed;		/* progress covered them: somebody else has moved it */
 	/* of the duplicates, those that say something else than what stands; the first of them */
 	uint64_t differing;
 	size_t differs;

@@ -633,6 +633,48 @@ test_stray(void)
 	finish();
 }
 
+/* Who moved progress did so for rows to come, which would be taken for loaded. */
+static void
+test_over(void)
+{
+	struct journal *j;
+	int i;
+
+	start("0", "0");
+	j = segment(name(1), true);
+	tracker_connected(&t, true);
+	is_int((long long)turn(), 10, "rows of a live segment");
+	set_progress(name(1), 25);
+	tracker_passed(&t, &batch);
+	turn();
+	ok(append(j, clock_us()), "rows come that progress already covers");
+	is_int((long long)turn(), 0, "they are not sent");
+	turn();
+	ok(strstr(t.errmsg, "forebay.recount('01934b1e-") && strstr(t.errmsg, "25 rows"), "with an alarm that says what to type");
+	ok(append(j, clock_us()), "more come than it covers");
+	is_int((long long)turn(), 0, "none is sent");
+	journal_close(&j);
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(t.errmsg[0] && exists(name(1), ".db"), "nor is the segment removed when its writer has gone");
+	set_progress(name(1), 10);
+	is_int((long long)turn(), 20, "set back, they are sent");
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(!t.errmsg[0] && !exists(name(1), ".db"), "the alarm is over, and the segment goes");
+
+	segment(name(2), false);
+	set_progress(name(2), ROWS + 1);
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(t.errmsg[0] && exists(name(2), ".db"), "a segment that ends before its progress is not removed");
+	tracker_connected(&t, true);
+	for (i = 0; i < 6; i++)
+		turn();
+	ok(t.errmsg[0] && exists(name(2), ".db"), "nor after another connection");
+	finish();
+}
+
 int
 main(void)
 {
@@ -655,5 +697,6 @@ main(void)
 	test_carried();
 	test_hindered();
 	test_stray();
+	test_over();
 	return done();
 }
