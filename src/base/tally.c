@@ -1,5 +1,6 @@
 #include "base/tally.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #define FILE_NAME	"by-key.1"	/* the number changes with the layout */
 #define SIZE		(sizeof(struct tally_entry) * (TALLY_KEYS + 1))
 #define PROBES		64
+#define NAMING_YIELDS	100
 #define REST		TALLY_KEYS	/* the entry of all who found no other */
 
 enum state { FREE, BEING_NAMED, NAMED };
@@ -74,6 +76,19 @@ take(struct tally_entry *e, struct slice name)
 	return true;
 }
 
+/* Is it named? Who is just naming it is waited for, or a key that two workers meet in the
+ * same moment would have two entries; but not for long: he may have been killed there. */
+static bool
+is_named(const struct tally_entry *e)
+{
+	uint32_t state;
+	int i;
+
+	for (i = 0; (state = __atomic_load_n(&e->state, __ATOMIC_ACQUIRE)) == BEING_NAMED && i < NAMING_YIELDS; i++)
+		sched_yield();
+	return state == NAMED;
+}
+
 struct tally_entry *
 tally_of(struct tally *t, struct slice name)
 {
@@ -84,7 +99,7 @@ tally_of(struct tally *t, struct slice name)
 		e = &t->entries[(at + i) % TALLY_KEYS];
 		if (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == FREE && take(e, name))
 			return e;
-		if (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == NAMED && slice_is(name, e->name))
+		if (is_named(e) && slice_is(name, e->name))
 			return e;
 	}
 	return &t->entries[REST];
