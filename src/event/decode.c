@@ -84,11 +84,11 @@ skip_between(const struct decoder *d, size_t at)
 
 /* Where the line, or the text of a sequence, ends. */
 static size_t
-line_end(const struct decoder *d, size_t from)
+line_end(struct decoder *d, size_t from)
 {
-	const char *p = memchr(d->body.p + from, d->line_mark, d->body.n - from);
+	size_t at = sax_find(d, &d->next_mark, d->line_mark, from);
 
-	return p ? (size_t)(p - d->body.p) + (d->line_mark == '\n') : d->body.n;
+	return at + (at < d->body.n && d->line_mark == '\n');
 }
 
 /* body[from, to) ends what was fed: whole values, and nothing behind them? */
@@ -248,6 +248,7 @@ decode_native(struct decoder *d, struct slice body, const struct decode_request 
 	*out = &d->out;
 	d->req = req;
 	d->body = body;
+	d->next_mark = d->next_vt = d->next_ff = (struct sought){ 1, 0 };	/* nothing yet */
 	d->n_events = 0;
 	d->out.n_rows = 0;
 	d->out.n_times_unread = 0;

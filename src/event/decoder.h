@@ -16,6 +16,9 @@
 #define UUID_CHARS	(UUID_TEXT - 1)
 #define NOWHERE		SIZE_MAX
 
+/* A byte that was looked for: the first at or behind `from` stands at `at`, or is none. */
+struct sought { size_t from, at; };
+
 struct decoder {
 	struct limits limits;
 	struct pool pool;	/* all memory of yajl */
@@ -29,6 +32,7 @@ struct decoder {
 	const struct decode_request *req;
 	struct slice body;
 	char line_mark;		/* what ends a line: '\n', or a record separator */
+	struct sought next_mark, next_vt, next_ff;
 	enum err err;
 	size_t n_events;	/* seen, refused ones counted */
 
@@ -53,7 +57,10 @@ bool accept_event(struct decoder *);
 void accept_refuse(struct decoder *, enum refusal, size_t at);
 bool accept_refuse_whole(struct decoder *, enum refusal, size_t at);	/* false */
 
-/* sax.c: forgets the value before; the next begins at `at`, under `top` brackets. */
+/* sax.c: where byte c stands in the body at or behind `from`, or the body's end. The whole body
+ * is searched once, however many parts a line has that are read one by one. */
+size_t sax_find(const struct decoder *, struct sought *, char c, size_t from);
+/* Forgets the value before; the next begins at `at`, under `top` brackets. */
 void sax_start(struct decoder *, size_t at, size_t top);
 /* Parses body[from, to), which ends with a line or with the body, so that no token
  * is cut. Values at the top become events as they end. False: it breaks at *at, or

@@ -13,6 +13,29 @@ sax_skip_space(const struct decoder *d, size_t at)
 	return at;
 }
 
+size_t
+sax_find(const struct decoder *d, struct sought *s, char c, size_t from)
+{
+	const char *p;
+
+	if (from < s->from || from > s->at) {
+		p = memchr(d->body.p + from, c, d->body.n - from);
+		*s = (struct sought){ from, p ? (size_t)(p - d->body.p) : d->body.n };
+	}
+	return s->at;
+}
+
+/* Up to where body[from, to) has no byte that yajl takes for white space and JSON does not. */
+static size_t
+proper_end(struct decoder *d, size_t from, size_t to)
+{
+	size_t vt = sax_find(d, &d->next_vt, '\v', from), ff = sax_find(d, &d->next_ff, '\f', from);
+
+	if (vt < to)
+		to = vt;
+	return ff < to ? ff : to;
+}
+
 static size_t
 here(const struct decoder *d)
 {
@@ -184,7 +207,7 @@ bool
 sax_feed(struct decoder *d, size_t from, size_t to, size_t *at)
 {
 	const unsigned char *p = (const unsigned char *)d->body.p + from;
-	size_t n = validate_space((struct slice){ d->body.p + from, to - from });
+	size_t n = proper_end(d, from, to) - from;
 	yajl_status s;
 
 	if (!d->yajl)

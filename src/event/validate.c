@@ -134,13 +134,3 @@ validate_number(struct slice s)
 	return digits <= NUMBER_DIGITS_MAX &&
 	    lead >= -NUMBER_EXPONENT_MAX && lead <= NUMBER_EXPONENT_MAX;
 }
-
-size_t
-validate_space(struct slice s)
-{
-	const char *p = memchr(s.p, '\f', s.n);
-	size_t n = p ? (size_t)(p - s.p) : s.n;
-
-	p = memchr(s.p, '\v', n);
-	return p ? (size_t)(p - s.p) : n;
-}

@@ -27,10 +27,6 @@ enum refusal validate_text(struct slice, size_t *at);
  */
 bool validate_number(struct slice);
 
-/* Bytes that yajl takes for white space and JSON does not (VT, FF): where the
- * first stands, or s.n. */
-size_t validate_space(struct slice);
-
 /* The value of the four hexadecimal digits of a well-formed \uXXXX. */
 unsigned validate_hex4(const char *);
 

@@ -206,6 +206,13 @@ test_bombs(void)
 		{ "{}\n", "{\"a\":[\n", "", 1000000, REFUSE_TOO_MANY_EVENTS },
 		{ "[", "0,", "0]", 2000000, REFUSE_TOO_MANY_EVENTS },
 		{ "{\"id\":\"", "\\\"", "\"}", 2000000, REFUSE_NONE },
+		{ "", "{}\xEF\xBB\xBF", "", 1600000, REFUSE_TOO_MANY_EVENTS },
+		{ "", "{\n}\xEF\xBB\xBF", "", 1300000, REFUSE_TOO_MANY_EVENTS },
+		{ "", "{}\x1E", "", 2600000, REFUSE_TOO_MANY_EVENTS },
+		{ "{\n", "}\x1E{", "}", 2600000, REFUSE_TOO_MANY_EVENTS },
+		{ "\x1E", "{}\v\x1E", "", 2000000, REFUSE_TOO_MANY_EVENTS },
+		{ "", "{}\v\n", "", 2000000, REFUSE_TOO_MANY_EVENTS },
+		{ "", "{}\f\n", "", 2000000, REFUSE_TOO_MANY_EVENTS },
 	};
 	int64_t t, longest = 0;
 	struct slice s;

@@ -54,13 +54,6 @@ test_places(void)
 			wrong += validate_text((struct slice){ s + begin, n }, &at) != REFUSE_NONE;
 		}
 	is_int((long long)wrong, 0, "at every place of every length");
-	memset(s, 'x', sizeof s);
-	s[100] = '\v';
-	s[90] = '\f';
-	is_int((long long)validate_space((struct slice){ s, 200 }), 90, "a form feed");
-	s[80] = '\v';
-	is_int((long long)validate_space((struct slice){ s, 200 }), 80, "a vertical tab before it");
-	is_int((long long)validate_space((struct slice){ s, 80 }), 80, "and none");
 }
 
 static void
