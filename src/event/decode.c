@@ -10,6 +10,8 @@
  * '{'			read on until it ends or breaks:
  *	objects up to the end, one behind
  *	  the other, on whatever lines		each is an event
+ *	they go over lines, up to a byte order
+ *	  mark or a record separator		what follows is told apart anew
  *	the first line ends with an object	NDJSON
  *	it breaks on the first line, or right
  *	  at the '{' that begins the next,
@@ -167,7 +169,8 @@ decode_array(struct decoder *d, size_t from)
 	}
 }
 
-static void
+/* Returns where a separator stands behind objects that went over lines, or the body's end. */
+static size_t
 decode_object_or_lines(struct decoder *d, size_t from)
 {
 	const struct so_far before = so_far(d);
@@ -181,24 +184,35 @@ decode_object_or_lines(struct decoder *d, size_t from)
 		if (depth > 0 && second < d->body.n) {
 			/* goes on behind its first line: objects over lines, or a line cut short */
 			if (sax_feed(d, first_end, d->body.n, &at) && is_complete(d, d->body.n, &at))
-				return;
+				return d->body.n;
+			if (is_separated(d, at))
+				return at;
 			lines = lines && (values > 0 || (at <= second && d->depth == depth));
 		} else if (is_complete(d, first_end, &at)) {
 			decode_lines(d, first_end);
-			return;
+			return d->body.n;
 		}
 	}
 	if (is_over(d))
-		return;
+		return d->body.n;
 	if (is_separated(d, at)) {
 		decode_lines(d, at);
-		return;
+		return d->body.n;
 	}
 	go_back(d, &before);
 	if (!lines)
 		accept_refuse_whole(d, REFUSE_INVALID_JSON, at);
 	else if (refuse_line(d, from, at))
 		decode_lines(d, first_end);
+	return d->body.n;
+}
+
+static void
+decode_objects(struct decoder *d, size_t from)
+{
+	while (from < d->body.n && d->body.p[from] == '{')
+		from = skip_between(d, decode_object_or_lines(d, from));
+	decode_lines(d, from);
 }
 
 static void
@@ -214,7 +228,7 @@ decode_body(struct decoder *d)
 	else if (d->body.p[from] == '[')
 		decode_array(d, from);
 	else if (d->body.p[from] == '{')
-		decode_object_or_lines(d, from);
+		decode_objects(d, from);
 	else if (memchr("\"-0123456789tfn", d->body.p[from], 15))
 		accept_refuse_whole(d, REFUSE_NOT_AN_OBJECT, from);
 	else
