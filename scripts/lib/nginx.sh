@@ -27,7 +27,7 @@ nginx_render() {
 	mkdir -p "$dir/conf" "$dir/tmp" "$dir/log" || return 1
 	for f in "$source"/*; do
 		sed -e "s|@nginxdir@|$dir/conf|" -e "s|@rundir@|$sockets|" -e "s|@originsdir@|$dir|" \
-		    -e "$(nginx_edit)" "$f" \
+		    -e "s|/var/log/nginx/forebay|$dir/log/nginx|" -e "$(nginx_edit)" "$f" \
 		    >"$dir/conf/$(basename "${f%.in}")" || return 1
 	done
 	rm -f "$sockets/metrics.sock"	# nginx does not bind over a stale one
@@ -37,7 +37,6 @@ nginx_render() {
 	    -e "s|listen 443 ssl|listen $listen default_server ssl|" \
 	    -e 's|server_name .*;.*|server_name localhost;|' \
 	    -e "s|default /.*;|default $dir/tls;|" \
-	    -e "s|/var/log/nginx/forebay|$dir/log/nginx|" \
 	    "$dir/conf/forebay-tls.conf" >"$dir/conf/site.conf" || return 1
 	cat >"$dir/nginx.conf" <<-END
 		worker_processes auto;
