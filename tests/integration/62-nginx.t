@@ -137,4 +137,45 @@ alb /two '192.0.2.66, 203.0.113.9'
 ok "not what the client says it is" wait_until 30 client_is /two 203.0.113.9
 alb /three '203.0.113.9, 127.0.0.77'
 ok "not one balancer behind another" wait_until 30 client_is /three 203.0.113.9
+
+# --- whose requests count together -----------------------------------------------------
+
+# Addresses of IPv6 with many zeros, each by way of a load balancer: two have one name
+# exactly if they have one /64.
+cat >"$CONF/whose.conf" <<-END
+	server {
+		listen unix:$W/run/whose.sock;
+		set_real_ip_from unix:;
+		real_ip_header X-Forwarded-For;
+		access_log off;
+		location / { return 200 "\$remote_addr \$forebay_client\n"; }
+	}
+END
+sed -i "s|include .*/sites.conf;|&include $CONF/whose.conf;|" "$W/nginx/nginx.conf"
+kill -HUP "$(pid_of nginx)"
+whose() { curl -sS --max-time 20 --unix-socket "$W/run/whose.sock" "$@"; }
+ok "nginx says whose it is" wait_until 30 whose -f http://x/
+awk -v seed="$SEED" -v socket="$W/run/whose.sock" 'BEGIN {
+	srand(seed)
+	split("0 0 0 1 db8 ffff", group, " ")
+	while (n < 500) {
+		net = a = ""
+		for (i = 1; i <= 8; i++) {
+			a = a (i > 1 ? ":" : "") group[1 + int(rand() * 6)]
+			if (i == 4)
+				net = a
+		}
+		if (net == "0:0:0:0")		# where IPv4 is written into IPv6
+			continue
+		printf "%sunix-socket = \"%s\"\nurl = \"http://x/\"\nheader = \"X-Forwarded-For: %s\"\n", n++ ? "next\n" : "", socket, a
+	}
+}' | curl -sS -K - >"$W/whose"
+is "500 addresses" "$(wc -l <"$W/whose")" 500
+is "one name for each /64, and no two" "$({
+	echo 'SELECT count(DISTINCT net) > 50, count(DISTINCT net) = count(DISTINCT (net, name)), count(DISTINCT net) = count(DISTINCT name)'
+	echo 'FROM (SELECT network(set_masklen(a::inet, 64)) AS net, name FROM (VALUES'
+	sed "s/\(.*\) \(.*\)/('\1','\2'),/; \$ s/,\$//" "$W/whose"
+	echo ') AS v(a, name)) AS x;'
+} | sql_script)" "t|t|t"
+is "IPv4 is each for itself" "$(whose http://x/ -H 'X-Forwarded-For: 203.0.113.9')" "203.0.113.9 203.0.113.9"
 done_testing
