@@ -39,6 +39,7 @@ shellcheck        command shellcheck
 CHECK_ALL_PACKAGES='
 chromium          command chromium
 clang             command clang
+git               command git
 valgrind          command valgrind
 libc6-dbg         file    /usr/lib/debug/.build-id
 prometheus        command promtool
