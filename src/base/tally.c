@@ -90,7 +90,7 @@ is_named(const struct tally_entry *e)
 }
 
 struct tally_entry *
-tally_of(struct tally *t, struct slice name)
+tally_own(struct tally *t, struct slice name)
 {
 	size_t at = place(name), i;
 	struct tally_entry *e;
@@ -102,7 +102,15 @@ tally_of(struct tally *t, struct slice name)
 		if (is_named(e) && slice_is(name, e->name))
 			return e;
 	}
-	return &t->entries[REST];
+	return NULL;
+}
+
+struct tally_entry *
+tally_of(struct tally *t, struct slice name)
+{
+	struct tally_entry *e = tally_own(t, name);
+
+	return e ? e : &t->entries[REST];
 }
 
 const struct tally_entry *

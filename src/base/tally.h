@@ -31,7 +31,9 @@ enum err tally_open(struct tally *, const char *dir) MUST_CHECK;
 enum err tally_read(struct tally *, const char *dir) MUST_CHECK;
 void tally_close(struct tally *);
 
-/* The key's entry, made when it has none; it stays where it is. */
+/* The key's entry, made when it has none; it stays where it is. NULL: there is no room. */
+struct tally_entry *tally_own(struct tally *, struct slice name);
+/* The same; where there is no room, that of the rest. */
 struct tally_entry *tally_of(struct tally *, struct slice name);
 /* The next entry that has a name, from *i on, which moves; NULL: no more. */
 const struct tally_entry *tally_next(const struct tally *, size_t *i);

@@ -23,13 +23,23 @@ share_close(struct share *s)
 	tally_close(&s->tally);
 }
 
-/* Microseconds that so many events are worth; 0: there is no bound. */
+/* What the key has used of its events; NULL: it has no bound. Keys for which the table has no
+ * room have none: one bound for all of them would turn senders away for what others sent. */
+static uint64_t *
+used_by(struct share *s, struct slice key)
+{
+	struct tally_entry *e = NULL;
+
+	if (s->conf->collect_key_events_per_s > 0 && s->tally.entries)
+		e = tally_own(&s->tally, key);
+	return e ? &e->events : NULL;
+}
+
+/* Microseconds that so many events are worth, where there is a bound. */
 static int64_t
 worth(const struct share *s, size_t events)
 {
-	uint64_t a_second = s->conf->collect_key_events_per_s;
-
-	return a_second > 0 && s->tally.entries ? (int64_t)(events * (uint64_t)SEC / a_second) : 0;
+	return (int64_t)(events * (uint64_t)SEC / s->conf->collect_key_events_per_s);
 }
 
 /* As much as can be owed: a second ahead, and one request over it. */
@@ -42,21 +52,19 @@ most_owed(const struct share *s)
 int
 share_wait(struct share *s, struct slice key)
 {
-	int64_t over;
+	const uint64_t *used = used_by(s, key);
+	int64_t over = used ? tally_owed(used, clock_mono_us(), most_owed(s)) - SEC : 0;
 
-	if (worth(s, 1000000) == 0)
-		return 0;
-	over = tally_owed(&tally_of(&s->tally, key)->events, clock_mono_us(), most_owed(s)) - SEC;
 	return over > 0 ? (int)(over / SEC) + 1 : 0;
 }
 
 void
 share_took(struct share *s, struct slice key, size_t events, size_t times_unread)
 {
-	int64_t us = worth(s, events);
+	uint64_t *used = used_by(s, key);
 
-	if (us > 0)
-		tally_use(&tally_of(&s->tally, key)->events, clock_mono_us(), us, most_owed(s));
+	if (used)
+		tally_use(used, clock_mono_us(), worth(s, events), most_owed(s));
 	if (times_unread > 0 && s->tally.entries)
 		tally_add(&tally_of(&s->tally, key)->times_unread, times_unread);
 }
