@@ -58,6 +58,13 @@ is "no TLS 1.1" "$(printf '' | openssl s_client -connect "localhost:$TLS_PORT" -
 is "no TLS without a name" "$(tls "https://127.0.0.1:$TLS_PORT/v1/time" 2>/dev/null || echo "curl $?")" "curl 35"
 is "nor for another one" "$(tls --resolve "x.example:$TLS_PORT:127.0.0.1" \
 	"https://x.example:$TLS_PORT/v1/time" 2>/dev/null || echo "curl $?")" "curl 35"
+broken() { printf '\026\003\001\000\005\001\000\000\001\000' | timeout 10 nc 127.0.0.1 "$TLS_PORT" >/dev/null; }
+if command -v nc >/dev/null; then
+	ok "a broken handshake is given up" broken
+	is "and no line of the log" "$(cat "$W"/nginx/log/*error.log | grep -c SSL_do_handshake)" 0
+else
+	skip "a broken handshake: no nc"
+fi
 http GET /v1/time >/dev/null
 like "browsers stay with TLS" "$(head_of Strict-Transport-Security)" '^max-age=[1-9]'
 is "no version of nginx is told" "$(head_of Server)" nginx
