@@ -17,7 +17,7 @@
 static enum err
 is_open(struct pg *p, const struct row *r, bool *open)
 {
-	struct uuid u;
+	struct uuid u = { { 0 } };
 	enum err e = ERR_OK;
 
 	if (!p->sha256)
