@@ -6,15 +6,13 @@
  */
 #include "flush/loop.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "flush/health.h"
 #include "flush/lane.h"
 #include "flush/life.h"
 #include "flush/tracker.h"
@@ -26,15 +24,13 @@
 #define MAINTAIN_MS	(15 * 60 * 1000)
 #define MAINTAIN_AGAIN_MS (60 * 1000)	/* after a failure */
 #define MAINTAIN_MORE_MS 1000		/* between the pieces of a long retention */
-#define PAUSE_MIN_MS	250
-#define PAUSE_MAX_MS	8000
 #define LANE_AGAIN_MS	30000		/* a further connection that was refused */
 #define LANES_MAX	16
-#define REPEAT_MS	60000		/* an unchanged complaint is logged this often */
 
 static struct flusher {
 	const struct conf *conf;
 	struct stat_slot *stat;
+	struct health health;
 	struct tracker tracker;
 	struct lane lanes[LANES_MAX];	/* the first one's connection asks for progress too */
 	size_t n_lanes;
@@ -44,12 +40,7 @@ static struct flusher {
 	bool connected;
 	bool asleep;			/* not connected, for there is nothing to ask or to send */
 	bool halted;			/* something failed: nothing is sent until all has landed */
-	bool up;			/* as forebay_postgres_up says */
-	bool stuck;			/* it takes a person to go on */
-	bool unheard;			/* the last batch could not be announced */
 	int64_t next_house, next_flush, next_maintain, next_try;	/* by clock_mono_ms() */
-	unsigned failures, unmaintained;	/* in a row */
-	struct complaint { char text[1200]; int64_t again; } sink_says, tracker_says, maintenance_says;
 } g = { .woken = -1 };
 
 #define FOR_LANES(l)	for (l = g.lanes; l < g.lanes + g.n_lanes; l++)
@@ -73,99 +64,17 @@ lane_in(int state)
 	return NULL;
 }
 
-/* Half of the pause is chance, so that many nodes do not come back at once. */
-static int64_t
-pause_ms(void)
-{
-	int64_t ms = PAUSE_MIN_MS << (g.failures < 6 ? g.failures : 6);
-	uint32_t chance = 0;
-
-	if (ms > PAUSE_MAX_MS)
-		ms = PAUSE_MAX_MS;
-	(void)!getrandom(&chance, sizeof chance, 0);
-	return ms / 2 + chance % (ms / 2 + 1);
-}
-
-/* --- what goes wrong, and right again ------------------------------------------------- */
-
+/* Everything waits, and the connection is made anew unless it is well. */
 static void
-set_stuck(bool stuck)
+failed(enum err e, const char *why)
 {
-	g.stuck = stuck;
-	stat_set(g.stat, STAT_flush_alarm, stuck || g.tracker.errmsg[0] || g.unmaintained > 1);
-}
-
-static void
-set_up(bool up)
-{
-	g.up = up;
-	stat_set(g.stat, STAT_flush_connected, up);
-}
-
-static void
-complain(struct complaint *c, enum log_level level, const char *event, const char *text)
-{
-	int64_t now = clock_mono_ms();
-
-	if (strcmp(text, c->text) == 0 && now < c->again)
-		return;
-	snprintf(c->text, sizeof c->text, "%s", text);
-	c->again = now + REPEAT_MS;
-	log_msg(level, event, "%s", text);
-}
-
-/* Waits are for what passes by itself, alarms for what a person has to do. */
-static void
-failed(enum err e, const char *text)
-{
-	bool alarm = e == ERR_SETUP || e == ERR_FULL || err_class(e) != CLASS_RETRY;
-
-	g.next_try = clock_mono_ms() + pause_ms();
-	g.failures++;
 	g.halted = true;
 	if (e != ERR_FULL) {		/* the quarantine's cap: PostgreSQL itself is well */
 		g.connected = false;
 		tracker_connected(&g.tracker, false);
 	}
 	g.asleep = false;
-	set_up(g.connected);
-	set_stuck(alarm);
-	complain(&g.sink_says, alarm ? LOG_ERROR : LOG_WARNING, alarm ? "flush.alarm" : "flush.wait", text);
-}
-
-/* There is nothing that would not be taken. */
-static void
-at_ease(void)
-{
-	set_up(true);
-	set_stuck(false);
-}
-
-/* A batch was taken. */
-static void
-went_well(void)
-{
-	if (g.halted)
-		return;
-	g.failures = 0;
-	at_ease();
-	if (g.sink_says.text[0]) {
-		log_info("flush.recovered", "batches are taken again");
-		g.sink_says.text[0] = '\0';
-	}
-}
-
-/* Once, until one is heard again. */
-static void
-tell_unheard(struct sink *sink, uint64_t loaded)
-{
-	stat_add(g.stat, STAT_flush_notify_dropped_total, sink->unheard);
-	if (sink->unheard > 0 && !g.unheard)
-		log_warning("flush.notify", "batches land, but who listens on flush.notify does not hear of it: %s",
-		    sink->unheard_why);
-	if (sink->unheard > 0 || loaded > 0)
-		g.unheard = sink->unheard > 0;
-	sink->unheard = 0;
+	g.next_try = clock_mono_ms() + health_failed(&g.health, e, why, g.connected);
 }
 
 /* --- the turn ------------------------------------------------------------------------- */
@@ -216,35 +125,16 @@ static void
 maintain(void)
 {
 	struct sink *sink = g.lanes[0].sink;
-	char text[sizeof sink->errmsg + 100];
 	enum err e;
 
 	if (clock_mono_ms() < g.next_maintain || g.lanes[0].state == LANE_BUSY)
 		return;
 	e = sink->ops->maintain(sink);
-	g.unmaintained = e == ERR_INVALID ? g.unmaintained + 1 : 0;
-	if (e == ERR_INVALID) {
-		snprintf(text, sizeof text, "partitions ahead and flush.retention: %s", sink->errmsg);
-		complain(&g.maintenance_says, g.unmaintained > 1 ? LOG_ERROR : LOG_WARNING,
-		    g.unmaintained > 1 ? "flush.alarm" : "flush.maintain", text);
-	} else if (e != ERR_OK && e != ERR_BUSY) {
+	health_maintained(&g.health, e, sink->errmsg);
+	if (e != ERR_OK && e != ERR_BUSY && e != ERR_INVALID)
 		failed(e, sink->errmsg);
-	}
 	g.next_maintain = clock_mono_ms() + (e == ERR_OK ? MAINTAIN_MS : e == ERR_BUSY ? MAINTAIN_MORE_MS :
 	    MAINTAIN_AGAIN_MS);
-}
-
-static void
-count(const struct shipped *s)
-{
-	stat_add(g.stat, STAT_flush_rows_loaded_total, s->loaded);
-	stat_add(g.stat, STAT_flush_rows_duplicate_total, s->duplicates);
-	stat_add(g.stat, STAT_flush_rows_differing_total, s->differing);
-	stat_add(g.stat, STAT_flush_rows_quarantined_total, s->quarantined);
-	stat_add(g.stat, STAT_flush_rows_rejected_total, s->rejected);
-	stat_add(g.stat, STAT_flush_rows_passed_total, s->passed);
-	stat_add(g.stat, STAT_flush_batches_total, s->batches);
-	stat_add(g.stat, STAT_flush_attempts_failed_total, s->failed);
 }
 
 static void
@@ -258,17 +148,18 @@ came_of_shipping(struct lane *l)
 		    "whether they are there", (unsigned long long)l->shipped.passed);
 	}
 	tracker_loaded(&g.tracker, &l->batch, l->shipped.rows);
-	count(&l->shipped);
-	tell_unheard(l->sink, l->shipped.loaded);
+	health_shipped(&g.health, &l->shipped);
+	health_announced(&g.health, l->sink, l->shipped.loaded);
 	log_debug("flush.batch", "rows=%zu shipped=%zu duplicates=%llu ms=%lld lane=%zu %s",
 	    l->batch.n, l->shipped.rows, (unsigned long long)l->shipped.duplicates,
 	    (long long)(clock_mono_ms() - l->sent_ms), (size_t)(l - g.lanes), err_name(l->err));
 	batch_clear(&l->batch);
 	if (l->err == ERR_OK) {
-		went_well();
+		if (!g.halted)
+			health_went_well(&g.health);
 	} else {
-		if (l->shipped.rows > 0)	/* pauses grow where nothing moves */
-			g.failures = 0;
+		if (l->shipped.rows > 0)
+			health_moved(&g.health);
 		failed(l->err, l->ship.errmsg);
 	}
 	if (l->full)			/* the rest is due */
@@ -360,8 +251,8 @@ flush(void)
 		fill();
 	}
 	send();
-	if ((g.stuck || !g.up) && !lane_in(LANE_BUSY) && !tracker_wants(&g.tracker, COUNT_MS))
-		at_ease();
+	if ((g.health.stuck || !g.health.up) && !lane_in(LANE_BUSY) && !tracker_wants(&g.tracker, COUNT_MS))
+		health_at_ease(&g.health);
 }
 
 /* PostgreSQL, or a pooler, ended a connection because nothing came over it. That is no
@@ -428,9 +319,7 @@ look_around(void)
 	/* lanes wait for it; when they rest, a journal of many segments still leaves the CPU
 	 * to the collector */
 	tracker_keep_house(&g.tracker, lane_in(LANE_BUSY) ? HOUSE_BUSY_MS : HOUSE_IDLE_MS);
-	if (g.tracker.errmsg[0])
-		complain(&g.tracker_says, LOG_ERROR, "flush.alarm", g.tracker.errmsg);
-	set_stuck(g.stuck);
+	health_journal(&g.health, g.tracker.errmsg);
 }
 
 /* Told to stop: what stood there then is in PostgreSQL. What a running collector adds from
@@ -445,7 +334,7 @@ carried(void)
 static bool
 finished(void)
 {
-	return g.life.stopping && (g.stuck || carried());
+	return g.life.stopping && (g.health.stuck || carried());
 }
 
 static bool
@@ -525,6 +414,7 @@ loop_open(const struct conf *c, struct stat_slot *slot, const char *node)
 
 	g.conf = c;
 	g.stat = slot;
+	health_init(&g.health, slot);
 	life_init(&g.life);
 	tracker_init(&g.tracker, c, slot);
 	g.woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
