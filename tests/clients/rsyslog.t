@@ -61,4 +61,20 @@ ok "a line that cannot be stored is a rejection" wait_until 60 rejected
 send 4500 100
 ok "and holds nothing up" wait_until 60 have 4600
 is "it is one rejection" "$(sql "SELECT count(*) FROM forebay.rejection")" 1
+
+# a batch of 6 MB, where 4 are taken, with a line of 5 MB in it
+mkdir "$W/client/large"
+[ -z "$AS" ] || chown "$USER_NAME" "$W/client/large"
+large() {
+	{
+		echo 'BEGIN TRANSACTION'
+		awk 'BEGIN { for (i = 0; i < 12; i++) { n = i == 7 ? 5000000 : 500000
+			printf "{\"id\":\"large-%d\",\"type\":\"large\",\"fill\":\"%0*d\"}\n", i, n, 0 } }'
+		echo 'COMMIT TRANSACTION'
+	} | as sh "$W/client/forebay-omprog" "$W/client/omprog.curl" "$W/client/large"
+}
+is "a batch that is too large is taken" "$(large | sort | uniq -c | awk '{ printf "%s ", $0 }' | tr -s ' ')" " 12 DEFER_COMMIT 3 OK "
+have_large() { [ "$(sql "SELECT count(DISTINCT id) FROM forebay.event WHERE type = 'large'")" = 11 ]; }
+ok "every line of it but the one that is too large" wait_until 60 have_large
+is "nothing of it is left behind" "$(ls "$W/client/large")" ""
 done_testing
