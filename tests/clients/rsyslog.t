@@ -6,7 +6,7 @@
 . "$(dirname "$0")/packages.sh"
 client_program rsyslogd rsyslog
 
-world; database; collector; nginx; flusher
+world; database; collector; nginx "access_log $W/nginx/log/nginx.log forebay;"; flusher
 mkdir "$W/client"
 cp "$top_srcdir/conf/examples/forebay-omprog" "$W/client/"
 {
@@ -42,7 +42,7 @@ is "and an id" "$(sql "SELECT count(DISTINCT id) FROM forebay.event WHERE subjec
 
 stop collect
 send 3000 1000
-refused() { grep -q 'connect() to unix' "$W/nginx/log/nginx-error.log"; }
+refused() { grep -q '"status":503' "$W/nginx/log/nginx.log"; }
 ok "nginx refuses meanwhile" wait_until 60 refused
 collector
 ok "what was sent while nobody took it arrives" wait_until 90 have 4000

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/packages.sh"
 client_program syslog-ng syslog-ng-core syslog-ng-mod-http
 
-world; database; collector; nginx; flusher
+world; database; collector; nginx "access_log $W/nginx/log/nginx.log forebay;"; flusher
 mkdir "$W/client"
 {
 	# the version of the settings is that of the program
@@ -37,7 +37,7 @@ is "and an id" "$(sql "SELECT count(DISTINCT id) FROM forebay.event")" 3000
 
 stop collect
 send 3000 1000
-refused() { grep -q 'connect() to unix' "$W/nginx/log/nginx-error.log"; }
+refused() { grep -q '"status":503' "$W/nginx/log/nginx.log"; }
 ok "nginx refuses meanwhile" wait_until 60 refused
 collector
 ok "what was sent while nobody took it arrives" wait_until 90 have 4000
