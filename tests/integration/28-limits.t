@@ -46,10 +46,15 @@ sql "ALTER ROLE flusher RESET idle_session_timeout"
 sql "ALTER ROLE flusher SET statement_timeout = '1ms'; ALTER ROLE flusher SET lock_timeout = '1ms';
 	ALTER ROLE flusher SET client_min_messages = error; ALTER ROLE flusher SET synchronous_commit = off"
 [ "$(version)" -lt 170000 ] || sql "ALTER ROLE flusher SET transaction_timeout = '1ms'"
+sql "CREATE TABLE public.commits (mode text);
+	CREATE FUNCTION public.note_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+		\$\$ BEGIN INSERT INTO public.commits VALUES (current_setting('synchronous_commit')); RETURN NULL; END \$\$;
+	CREATE TRIGGER note_commit AFTER INSERT ON forebay.event FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit()"
 flusher
 rows 10
 arrive "limits of a millisecond: rows are loaded" 40
-is "by commits that last" "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'flusher'")" 1
+is "by commits that last" "$(sql "SELECT DISTINCT mode FROM public.commits")" on
+sql "DROP TRIGGER note_commit ON forebay.event"
 stop flush
 sql "ALTER ROLE flusher RESET ALL"
 
