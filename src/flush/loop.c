@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "flush/feed.h"
 #include "flush/health.h"
 #include "flush/lane.h"
 #include "flush/life.h"
@@ -177,60 +178,6 @@ land(void)
 			(l->job == LANE_CONNECT ? came_of_connecting : came_of_shipping)(l);
 }
 
-/* A batch for each lane that has none, as far as there are rows: of segments that no
- * lane has, else of those whose rows have to wait for their forerunners. */
-static void
-fill(void)
-{
-	struct lane *l;
-
-	FOR_LANES(l) {
-		if (l->state != LANE_IDLE)
-			continue;
-		if (!l->connected) {
-			if (clock_mono_ms() >= l->next_try)
-				lane_send(l, LANE_CONNECT);
-			continue;
-		}
-		l->full = tracker_collect(&g.tracker, &l->batch, false);
-		if (l->batch.n == 0)
-			l->full = tracker_collect(&g.tracker, &l->batch, true);
-		CRASH_POINT("collected");
-		if (l->batch.n > 0)
-			l->state = LANE_FILLED;
-		if (!l->full)
-			return;
-	}
-}
-
-/* What was sent again after midnight is looked up in the day before, whose rows have to
- * stand there by then. */
-static bool
-day_before_is_on_its_way(const struct lane *l)
-{
-	const struct lane *o;
-	int64_t first, last, day, unused;
-
-	batch_days(&l->batch, &first, &last);
-	FOR_LANES(o) {
-		batch_days(&o->batch, &day, &unused);
-		if (o->state == LANE_BUSY && day < last)
-			return true;
-	}
-	return false;
-}
-
-static void
-send(void)
-{
-	struct lane *l;
-
-	FOR_LANES(l)
-		if (l->state == LANE_FILLED && tracker_is_next(&g.tracker, &l->batch) &&
-		    !day_before_is_on_its_way(l))
-			lane_send(l, LANE_SHIP);
-}
-
 static void
 flush(void)
 {
@@ -248,9 +195,9 @@ flush(void)
 	}
 	if (now >= g.next_flush || g.life.stopping) {
 		g.next_flush = now + g.conf->flush_batch_age;
-		fill();
+		feed_fill(g.lanes, g.n_lanes, &g.tracker);
 	}
-	send();
+	feed_send(g.lanes, g.n_lanes, &g.tracker);
 	if ((g.health.stuck || !g.health.up) && !lane_in(LANE_BUSY) && !tracker_wants(&g.tracker, COUNT_MS))
 		health_at_ease(&g.health);
 }
