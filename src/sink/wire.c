@@ -76,11 +76,14 @@ enum err
 pg_look(struct sink *s)
 {
 	struct pg *p = (struct pg *)s;
-	bool there = p->conn && PQconsumeInput(p->conn);
+	bool there;
 
+	if (!p->conn)
+		return pg_fail(p, ERR_DOWN, "the connection was given up after a batch had landed");
+	there = PQconsumeInput(p->conn);
 	if (there)
 		(void)PQisBusy(p->conn);	/* takes what has been read apart */
-	if (p->conn && p->farewell)
+	if (p->farewell)
 		return is_for_idleness(p->sqlstate) ? ERR_BUSY : ERR_DOWN;
 	return there && PQstatus(p->conn) == CONNECTION_OK ? ERR_OK : lost(p);
 }
