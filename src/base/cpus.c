@@ -135,7 +135,7 @@ quota_on(const struct mount *m, FILE *cgroups)
 	while (fgets(line, sizeof line, cgroups)) {
 		line[strcspn(line, "\n")] = '\0';
 		path = path_in(line, m);
-		if (path && strncmp(path, m->root, root) == 0)
+		if (path && strncmp(path, m->root, root) == 0 && (path[root] == '/' || path[root] == '\0'))
 			return quota_up(point, path + root);
 		if (path)
 			return quota_up(point, "");

@@ -69,6 +69,9 @@ test_container(void)
 	here("0::/../other\n", "/docker/abc", "part", "cgroup2 cgroup rw");
 	put("part/cpu.max", "600000 100000\n");
 	is_int(cpus_quota(dir), 6, "a cgroup that is not in it: what is at its top");
+	here("0::/docker/abcd\n", "/docker/abc", "part", "cgroup2 cgroup rw");
+	put("partd/cpu.max", "700000 100000\n");
+	is_int(cpus_quota(dir), 6, "nor is one whose name only begins like it");
 }
 
 static void
