@@ -95,7 +95,7 @@ is_ready(const struct master *m, const struct child *c)
 }
 
 static bool
-is_storing(const struct master *m, const struct child *c)
+accepts(const struct master *m, const struct child *c)
 {
 	const struct stat_slot *s = &m->a->stats->slots[c - m->children];
 
@@ -358,12 +358,12 @@ read_signals(struct master *m, int64_t now)
 static void
 tell_ready(const struct master *m)
 {
-	unsigned storing = count(m, is_storing);
+	unsigned ready = count(m, accepts);
 
-	if (storing >= m->want)
+	if (ready >= m->want)
 		log_info("ready", "workers=%u", m->want);
 	else
-		log_warning("started", "workers=%u storing=%u others=\"answer 503 until they can\"", m->want, storing);
+		log_warning("started", "workers=%u ready=%u others=\"cannot store yet, or the node is drained\"", m->want, ready);
 }
 
 static void

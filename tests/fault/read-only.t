@@ -48,7 +48,7 @@ else
 	ok "then it says that nothing can be removed" wait_until 30 said 'flush.alarm .*cannot be removed.*Read-only file system'
 	is "nothing is said to be unreadable" "$(grep 'cannot be read' "$W/log/flush.log")" ""
 	spawn collect2 "$BIN/forebayd" -c "$W/forebay.conf" $(on) -o collect.workers=2
-	ok "a collector starts, and says that it cannot store" wait_until 30 grep -q 'started workers=2 storing=0' "$W/log/collect2.log"
+	ok "a collector starts, and says that it cannot store" wait_until 30 grep -q 'started workers=2 ready=0' "$W/log/collect2.log"
 	is "nor that it is ready" "$(grep ' ready workers' "$W/log/collect2.log")" ""
 	stop flush
 	mount -o remount,rw "$V"
