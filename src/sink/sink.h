@@ -1,6 +1,6 @@
 /*
- * Where batches go: a table of functions, with PostgreSQL (pg.c) and nothing
- * (null.c) behind it.
+ * Where batches go: a table of functions, with PostgreSQL (pg.c) behind it, or, in
+ * tests, nothing (tests/tools/null_sink.c).
  *
  * Promise: attempt() that returns ERR_OK has committed each row of the batch that
  * lay past its segment's progress, with that progress, in one transaction; any other
@@ -108,7 +108,6 @@ struct sink {
  * state_dir and node must outlive the sink. */
 enum err sink_pg_open(struct sink **, const struct conf *, const char *state_dir,
 		      const char *node) MUST_CHECK;
-enum err sink_null_open(struct sink **) MUST_CHECK;
 
 /*
  * How long progress rows are kept after their last change, in milliseconds; 0: for

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "flush/tracker.h"
 #include "journal/journal.h"
+#include "tools/null_sink.h"
 #include "tools/rows.h"
 #include "tools/tap.h"
 #include "tools/tmp.h"
@@ -81,7 +82,7 @@ start(const char *keep, const char *retention)
 	snprintf(retention_flag, sizeof retention_flag, "flush.retention=%s", retention);
 	snprintf(dir_flag, sizeof dir_flag, "journal.dir=%s", dir);
 	if (conf_load(&conf, "/dev/null", flags, ARRAY_SIZE(flags), errmsg) != ERR_OK ||
-	    sink_null_open(&sink) != ERR_OK || batch_init(&batch, 25, 100000) != ERR_OK) {
+	    null_sink_open(&sink) != ERR_OK || batch_init(&batch, 25, 100000) != ERR_OK) {
 		printf("Bail out! %s\n", errmsg);
 		exit(1);
 	}

@@ -1,12 +1,8 @@
-/*
- * The empty twin of pg.c: takes everything and keeps only progress, in memory. For
- * tests and for measuring what comes before PostgreSQL.
- */
+#include "tools/null_sink.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "sink/sink.h"
 
 struct null {
 	struct sink base;
@@ -104,7 +100,7 @@ null_close(struct sink **sp)
 }
 
 enum err
-sink_null_open(struct sink **out)
+null_sink_open(struct sink **out)
 {
 	static const struct sink_ops ops = {
 		null_connect, null_progress, null_attempt, null_connect, null_connect, null_disconnect,
