@@ -175,11 +175,11 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 		claim(t, s);
 		return;
 	}
-	if (s->damaged || (s->tail_damaged && s->epoch == t->epoch && s->progress >= s->last_seq)) {
-		/* without a connection yet, its readable rows may still be owed */
-		if (t->epoch > 0)
+	if (s->damaged || s->tail_damaged) {
+		/* its readable rows may still be owed, until this connection has read progress */
+		if (t->epoch > 0 && (s->damaged || (s->epoch == t->epoch && s->progress >= s->last_seq)))
 			set_aside(t, s);
-		return;
+		return;		/* never removed: what is hidden behind the damage was acknowledged */
 	}
 	if (s->over || (s->last_seq > 0 && s->confirmed < s->last_seq))
 		return;

@@ -407,6 +407,39 @@ test_damage(void)
 	finish();
 }
 
+/* INV-11, INV-15: SQLite ends the WAL before its first row, and what lies behind was
+ * acknowledged. A connection that did not last until progress was read says nothing of it. */
+static void
+test_tail_damage(void)
+{
+	char path[TMP_PATH + 80], text[UUID_TEXT];
+	struct journal *j;
+	int fd, i;
+
+	start("0", "0");
+	j = segment(name(1), true);
+	ok(append(j, clock_us()), "a segment of two turns");
+	journal_close(&j);
+	snprintf(path, sizeof path, "%s/%s.db-wal", dir, uuid_text(name(1), text));
+	fd = open(path, O_WRONLY);
+	ok(fd >= 0 && pwrite(fd, "x", 1, 32 + 24 + 4000) == 1, "whose first frame is damaged");
+	close(fd);
+	turn();
+	ok(t.segs[0].tail_damaged && t.segs[0].last_seq == 0, "is found to be so before there is a connection");
+	conf->journal_floor_pct = 50;
+	conf->journal_floor_bytes = INT64_MAX;
+	tracker_connected(&t, true);
+	tracker_connected(&t, false);
+	for (i = 0; i < 4; i++)
+		turn();
+	is_int((long long)slot.v[STAT_flush_segments_removed_total], 0, "a damaged segment is not removed though space is short");
+	tracker_connected(&t, true);
+	turn();
+	turn();
+	is_int((long long)slot.v[STAT_flush_segments_set_aside_total], 1, "a damaged segment is set aside once progress was read");
+	finish();
+}
+
 /* Sound to open, but its rows cannot be found: the page where they begin is no page. */
 static void
 test_rows_lost(void)
@@ -689,6 +722,7 @@ main(void)
 	test_apart();
 	test_unborn();
 	test_damage();
+	test_tail_damage();
 	test_rows_lost();
 	test_last_words();		/* before others use up what may be logged */
 	test_foreign();
