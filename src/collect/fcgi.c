@@ -195,7 +195,7 @@ more_waits(const struct fcgi *f)
 	return recv(f->r.ipcFd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* Reads STDIN to its end whatever comes. Bytes left over on a connection that is
+/* Reads STDIN to its end whatever comes (INV-2). Bytes left over on a connection that is
  * kept alive would be read as the next request. */
 static enum err
 read_body(struct fcgi *f, struct buf *body, int64_t deadline, struct request *q)
@@ -284,7 +284,7 @@ fcgi_answer(struct fcgi *f, const struct reply *r)
 {
 	put_head(r, f->r.out);
 	FCGX_PutStr(r->body.p, (int)r->body.n, f->r.out);
-	f->r.keepConnection = !f->close_after;
+	f->r.keepConnection = !f->close_after;	/* to close it is nginx's part (INV-3) */
 	f->in_request = false;
 	FCGX_Finish_r(&f->r);		/* closes the connection when a write failed */
 	return f->r.ipcFd >= 0;

@@ -103,7 +103,7 @@ accepts(const struct master *m, const struct child *c)
 }
 
 /* What the child must not share with its siblings; what fork copied and it does
- * not need goes at exec or exit. */
+ * not need goes at exec or exit. The journal is opened after the fork (INV-6). */
 static void NORETURN
 child_main(struct master *m, unsigned slot, pid_t master)
 {

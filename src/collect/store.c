@@ -53,7 +53,7 @@ open_segment(struct store *s)
 	s->retry_ms = s->retry_ms * 2 < RETRY_MAX_MS ? s->retry_ms * 2 : RETRY_MAX_MS;
 }
 
-/* Any error is final for the segment: what it holds is the flusher's, and a new
+/* Any error is final for the segment (INV-9): what it holds is the flusher's, and a new
  * one is begun. */
 static void
 give_up_segment(struct store *s, enum err e)
@@ -140,6 +140,7 @@ store_rotate(struct store *s)
 {
 	bool old = clock_mono_ms() - s->born_ms >= s->conf->journal_segment_age;
 
+	CHECK(!s->in_turn);	/* or its rows would be gone when they are answered (INV-1) */
 	if (!s->journal || journal_last_seq(s->journal) == 0)
 		return;
 	if (!old && !s->clock_fell && journal_bytes(s->journal) < s->conf->journal_segment_bytes)
@@ -199,6 +200,7 @@ check_space(struct store *s)
 void
 store_tick(struct store *s)
 {
+	CHECK(!s->in_turn);	/* as in store_rotate() */
 	if (s->journal && !journal_intact(s->journal))
 		give_up_segment(s, ERR_IO);
 	check_space(s);

@@ -168,7 +168,7 @@ answer(struct worker *w, struct conn *c)
 	drop(w, c);
 }
 
-/* Commits what the turn has read and answers it. */
+/* Commits what the turn has read and answers it: in this order (INV-1). */
 static void
 end_turn(struct worker *w)
 {
@@ -186,6 +186,7 @@ end_turn(struct worker *w)
 		next = c->turn_next;
 		if (c->reply.durable && !good)
 			door_unavailable(&c->reply);
+		CHECK(good || !c->reply.durable);
 		answer(w, c);
 	}
 	door_answered(w->door);

@@ -5,7 +5,7 @@
  *
  * The grammar is yajl's, in one pass over the whole body; what PostgreSQL's jsonb
  * would refuse on top of it is checked by validate.h. An accepted event's payload
- * is the original slice of the body, never text that yajl has decoded.
+ * is the original slice of the body, never text that yajl has decoded (INV-4).
  */
 #ifndef EVENT_DECODE_H
 #define EVENT_DECODE_H

@@ -1,6 +1,6 @@
 /*
  * What PostgreSQL's jsonb refuses, or cannot dump again, in JSON that yajl has
- * found well-formed.
+ * found well-formed (INV-5).
  */
 #ifndef EVENT_VALIDATE_H
 #define EVENT_VALIDATE_H

@@ -1,6 +1,7 @@
 /*
  * A batch in memory: rows copied out of segments, in the order in which they are
- * sent. Bounded in rows and bytes; one larger row goes alone.
+ * sent. Bounded in rows and bytes; one larger row goes alone. It is complete before it is
+ * sent (INV-13).
  */
 #ifndef FLUSH_BATCH_H
 #define FLUSH_BATCH_H

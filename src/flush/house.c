@@ -26,7 +26,7 @@ stays(struct tracker *t, const struct seg *s, const char *event)
 }
 
 /* A claimed segment that was not complete when its writer went: nothing in it was
- * acknowledged. Listed anew, for it may have been completed since. */
+ * acknowledged (INV-7). Listed anew, for it may have been completed since. */
 static void
 remove_unborn(struct tracker *t, struct seg *s)
 {
@@ -121,6 +121,7 @@ remove_files(struct tracker *t, struct seg *s, int64_t last)
 {
 	char text[UUID_TEXT];
 
+	CHECK(s->final && !s->damaged && !s->tail_damaged && !s->over);
 	uuid_text(s->d.uuid, text);
 	if (dir_remove(t->dir, s->d.uuid) != ERR_OK) {
 		stays(t, s, "flush.remove");
@@ -130,7 +131,7 @@ remove_files(struct tracker *t, struct seg *s, int64_t last)
 	log_debug("flush.remove", "segment=%s last_seq=%lld", text, (long long)last);
 }
 
-/* Everything is looked at once more, and nothing is removed on memory's word. */
+/* Everything is looked at once more, and nothing is removed on memory's word (INV-15). */
 static void
 remove_done(struct tracker *t, struct seg *s)
 {
@@ -179,7 +180,7 @@ keep_one(struct tracker *t, struct seg *s, int64_t now_ms)
 		/* its readable rows may still be owed, until this connection has read progress */
 		if (t->epoch > 0 && (s->damaged || (s->epoch == t->epoch && s->progress >= s->last_seq)))
 			set_aside(t, s);
-		return;		/* never removed: what is hidden behind the damage was acknowledged */
+		return;		/* never removed: what is hidden behind the damage was acknowledged (INV-11) */
 	}
 	if (s->over || (s->last_seq > 0 && s->confirmed < s->last_seq))
 		return;

@@ -159,7 +159,7 @@ rehearse(struct sink *sink, const struct batch *b, size_t n, const struct sink_b
  * next one tells, without it: what runs out of time too is set aside with it on trial,
  * and all of them go only in one transaction with a row that goes through. The server may
  * have got well between the one and the other, so this is rehearsed first, and the row
- * has to run out of time once more before it is for good.
+ * has to run out of time once more before it is for good (INV-14).
  */
 static enum err
 set_aside(struct ship *s, struct sink *sink, const struct batch *b, const struct sink_bad *first, bool for_good,
@@ -212,7 +212,7 @@ row_failed(struct ship *s, struct sink *sink, const struct batch *b, size_t n, s
 		c->slow = c->from;
 		return c->times < TIMES_ALONE ? ERR_OK : set_aside(s, sink, b, bad, c->times > TIMES_ALONE, c, out);
 	}
-	/* refused alone twice in a row: then it is the row, and not the moment */
+	/* refused alone twice in a row: then it is the row, and not the moment (INV-14) */
 	if (c->alone == c->from) {
 		bad->row = 0;
 		return quarantine(s, sink, b, 1, bad, 1, c, out, &(struct sink_result){ 0 });

@@ -250,7 +250,7 @@ is_old(const struct tracker *t, const struct seg *s)
 /*
  * last_seq was just read. Progress that was read before it and lies beyond is not of its
  * rows: somebody has moved it, and rows to come would be taken for loaded. Or the volume
- * has lost what it had said was safe.
+ * has lost what it had said was safe (INV-15).
  */
 void
 tracker_judge(struct seg *s)

@@ -59,7 +59,7 @@ void tracker_fini(struct tracker *);
 
 /* Lists the directory when it has changed (or `always`). */
 enum err tracker_scan(struct tracker *, bool always) MUST_CHECK;
-/* A new connection: what was read of progress before counts no more. Or its end. */
+/* A new connection: what was read of progress before counts no more (INV-12). Or its end. */
 void tracker_connected(struct tracker *, bool yes);
 /* Reads progress of the segments for which this connection has not, and of those
  * about to be removed. */

@@ -37,6 +37,7 @@ struct journal {
 	char errmsg[256];
 };
 
+/* The first error sticks: nothing goes on after it (INV-9). */
 static enum err
 fail(struct journal *j, enum err e, const char *what)
 {
@@ -198,7 +199,7 @@ open_database(struct journal *j, const char *node)
 	if (j->failed == ERR_OK)
 		pragma(j, "synchronous", "FULL", "2");
 	if (j->failed == ERR_OK)
-		pragma(j, "wal_autocheckpoint", "0", "0");
+		pragma(j, "wal_autocheckpoint", "0", "0");	/* INV-10 */
 	if (j->failed == ERR_OK)
 		pragma(j, "mmap_size", "0", "0");
 	if (j->failed == ERR_OK)
@@ -216,6 +217,7 @@ open_database(struct journal *j, const char *node)
 	return j->failed;
 }
 
+/* Fails where the file is there already: nothing appends to an old segment (INV-8). */
 static enum err
 take_lock(struct journal *j)
 {
@@ -230,7 +232,7 @@ take_lock(struct journal *j)
 	return fail_plain(j, e, what);
 }
 
-/* The last step of birth: from here on the segment may hold what was acknowledged. */
+/* The last step of birth: from here on the segment may hold what was acknowledged (INV-7). */
 static enum err
 mark_born(struct journal *j)
 {
@@ -329,6 +331,8 @@ journal_append(struct journal *j, struct row *rows, size_t n)
 	return j->failed;
 }
 
+/* What was written into a file that nobody finds any more is not stored (INV-1). By stat():
+ * to open it and close it again would drop SQLite's locks (INV-6). */
 static enum err
 check_wal(struct journal *j)
 {

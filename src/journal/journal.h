@@ -21,7 +21,7 @@
  * collector begins a new one when its clock is set back), so a time is found by
  * bisection. `crc` is CRC-32C over every other column.
  *
- * Rules, each for a failure that was reproduced (doc/ARCHITECTURE.md, INV-1 ...):
+ * Rules, each for a failure that was reproduced (doc/ARCHITECTURE.md, INV-6 to INV-10):
  * one read-write connection for each segment, ever; readers open read-only; the
  * writing process never opens a segment's files by other means; the WAL is never
  * reset while it is written; every start makes a new segment; any error but a short

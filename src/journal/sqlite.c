@@ -72,7 +72,7 @@ defend(sqlite3 *db)
 	for (i = 0; rc == SQLITE_OK && i < ARRAY_SIZE(off); i++)
 		rc = sqlite3_db_config(db, off[i], 0, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);	/* INV-10 */
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
 	return rc;
 }

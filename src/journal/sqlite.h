@@ -21,7 +21,7 @@ enum err sqlite_err(int rc);
 /* Opens with our flags and defensive settings; on error the connection is closed
  * and errmsg (256 bytes) says what. */
 enum err sqlite_open(sqlite3 **, const char *path, int flags, char errmsg[256]);
-/* Opens a born segment read-only and begins a transaction, in which it has made sure that the
+/* Opens a born segment read-only (INV-6) and begins a transaction, in which it has made sure that the
  * tables are ours, and those of this segment. The caller ends it. ERR_DOWN: it is gone;
  * ERR_CORRUPT: damaged, or not what its name says; ERR_SETUP: of another format. Of a segment without a writer SQLite makes the -shm file anew, which an fsync of the
  * writer next door then waits for; untouched, or where none is there: it is made in memory. */

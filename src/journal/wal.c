@@ -9,7 +9,7 @@
  * commits, and what had not been written is zero. A frame's salts stand in one
  * sector, so they are the WAL's or zero; the WAL's header was fsynced before the
  * first frame. Anything else means that bytes have changed, and that SQLite would
- * hide acknowledged rows in silence.
+ * hide acknowledged rows in silence (INV-11).
  */
 #include <errno.h>
 #include <stdio.h>

@@ -70,6 +70,7 @@ send_rows(struct pg *p, const struct sink_batch *b, const uint8_t fate[], enum f
 	return e;
 }
 
+/* COPY has taken as many rows as were sent, or it is an error (INV-13). */
 static enum err
 copy(struct pg *p, const char *sql, const struct sink_batch *b, const uint8_t fate[], enum fate which,
      struct sink_result *r)

@@ -1,7 +1,7 @@
 /*
  * One attempt, always from BEGIN, in one order; a lost connection, a poison row and
  * a duplicate all end in ROLLBACK and the next attempt. Each result is checked
- * before the next statement is sent (doc/ARCHITECTURE.md).
+ * before the next statement is sent (doc/ARCHITECTURE.md, INV-12).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ trim(const struct sink_batch *b, const int64_t last[], uint8_t fate[])
 /*
  * A constraint trigger of the owner's that was deferred speaks at COMMIT, which then has
  * undone all: as if it had been told by the statement that loads. But 54 is no row's here,
- * it is NOTIFY's queue that is full.
+ * it is NOTIFY's queue that is full (INV-14).
  */
 static enum err
 commit(struct pg *p, const struct sink_batch *b, const uint8_t fate[], struct sink_result *r)

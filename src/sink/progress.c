@@ -1,5 +1,5 @@
 /*
- * forebay.progress: how far each segment stands. The only truth about it.
+ * forebay.progress: how far each segment stands. The only truth about it (INV-12).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -164,7 +164,7 @@ update_arrays(const struct sink_batch *b, const int64_t last[], const struct tal
 		const uint64_t v[N_NUMBERS] = { (uint64_t)last[i], (uint64_t)upto, t[i].loaded,
 			t[i].duplicates, t[i].quarantined, t[i].rejected };
 
-		/* every row is counted once */
+		/* every row is counted once (INV-16) */
 		CHECK(v[UPTO] - v[SINCE] == v[LOADED] + v[DUPLICATES] + v[QUARANTINED] + v[REJECTED]);
 		copy_uuid(ids, b->parts[i].segment);
 		for (k = 0; k < N_NUMBERS; k++)

@@ -3,7 +3,7 @@
  * tests, nothing (tests/tools/null_sink.c).
  *
  * Promise: attempt() that returns ERR_OK has committed each row of the batch that
- * lay past its segment's progress, with that progress, in one transaction; any other
+ * lay past its segment's progress, with that progress, in one transaction (INV-12); any other
  * return has committed nothing, except that after ERR_DOWN it may have: connect
  * and read progress again before the next attempt.
  *

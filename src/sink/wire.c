@@ -274,7 +274,7 @@ pg_commit(struct pg *p)
 	CRASH_POINT("commit-answered");
 	if (e != ERR_OK)
 		return e;
-	/* COMMIT of a failed transaction succeeds with another tag */
+	/* COMMIT of a failed transaction succeeds with another tag (INV-13) */
 	if (strcmp(PQcmdStatus(res), "COMMIT") != 0)
 		e = pg_fail(p, ERR_DOWN, "COMMIT was answered with %s", PQcmdStatus(res));
 	else if (p->unreplicated)	/* committed here; whether on the standby, nobody knows */
