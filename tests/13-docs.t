@@ -67,6 +67,13 @@ only "documents and alerts name metrics that exist" "$(grep -ohE 'forebay_[a-z_]
 	grep -vxE 'forebay_(flusher|owner|flush|code|title|message|retry_after|tls)' |
 	sed 's/_bucket$//; s/\(duration_seconds\)_count$/\1/; s/\(duration_seconds\)_sum$/\1/')" "$metrics"
 
+# Where an invariant is kept and tried: who changes either place shall know which it is.
+invariants=$(sed -n 's/^- \*\*\(INV-[0-9]*\)\*\*.*/\1/p' doc/ARCHITECTURE.md)
+cited() { grep -rIhoE 'INV-[0-9]+' "$@" | sort -u; }
+only "each invariant is cited in src" "$invariants" "$(cited src)"
+only "each invariant is cited in tests" "$invariants" "$(cited tests)"
+only "each invariant that is cited stands in ARCHITECTURE.md" "$(cited src tests sql conf doc man ./*.md)" "$invariants"
+
 # Headings as GitHub makes anchors of them.
 anchors() {
 	sed -n 's/^#\{1,6\} //p' "$1" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9 \n_-' | tr ' ' -

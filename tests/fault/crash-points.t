@@ -1,7 +1,7 @@
 #!/bin/sh
 # The flusher is killed between any two of its steps (base/crash.h), and its successor
-# finds the work where PostgreSQL says: each row stands once, and at every moment the
-# books are those of the rows. Each journal holds a second delivery, a rejection and a
+# finds the work where PostgreSQL says (INV-12): each row stands once, and at every moment the
+# books are those of the rows (INV-16). Each journal holds a second delivery, a rejection and a
 # row that PostgreSQL refuses.
 # CRASHES: how often at each point (3). POINTS, HOUSE_POINTS: only these, or none.
 . "$(dirname "$0")/../integration/lib.sh"

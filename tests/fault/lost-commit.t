@@ -1,6 +1,6 @@
 #!/bin/sh
 # The answer to COMMIT is lost: the flusher cannot know whether its batch stands, asks
-# progress, and neither loses nor doubles a row. LOST: how often (5).
+# progress (INV-12), and neither loses nor doubles a row. LOST: how often (5).
 . "$(dirname "$0")/../integration/lib.sh"
 LOST=${LOST:-5}
 [ -x /usr/bin/python3 ] || skip_all "no /usr/bin/python3"

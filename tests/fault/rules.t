@@ -1,7 +1,7 @@
 #!/bin/sh
 # The door's rules that a fault elsewhere would need luck to find: no answer before the
-# sync, none after one that failed; a worker's start is a new segment; a body counts
-# when it is whole, and what is left of one is never a request. Without PostgreSQL.
+# sync, none after one that failed (INV-1); a worker's start is a new segment (INV-8); a body
+# counts when it is whole, and what is left of one is never a request (INV-2). Without PostgreSQL.
 . "$(dirname "$0")/../integration/lib.sh"
 world_dir
 cp "$top_builddir/tests/fault/slow_disk.so" "$W/slow_disk.so" || bail "tests/fault/slow_disk.so is not built"

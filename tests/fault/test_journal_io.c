@@ -1,7 +1,7 @@
 /*
  * The N-th system call of the journal fails, for every N until a run passes
  * untouched: each write, sync, truncation and open, with each error, once and for
- * ever. What was acknowledged must be there; a turn is there whole or not at all.
+ * ever. What was acknowledged must be there (INV-1); a turn is there whole or not at all.
  *
  * The calls are interposed: this program's definitions come before libc's for
  * libsqlite3 and for the journal alike. (Method: SQLite's do_ioerr_test.)
@@ -227,7 +227,7 @@ test_directory(void)
 }
 
 /* A turn larger than SQLite's cache is still written at its end only (the tail check
- * counts on it), and not at all when that fails. */
+ * counts on it), and not at all when that fails, which is final for the segment (INV-9). */
 static void
 test_large_turn(void)
 {

@@ -1,6 +1,7 @@
 /*
  * SQLite's N-th allocation fails, for every N until a run passes untouched, once
- * and for ever: writing and reading. (Method: SQLite's malloc tests.)
+ * and for ever: writing and reading. After a turn that failed nothing goes on (INV-9).
+ * (Method: SQLite's malloc tests.)
  */
 #include <sqlite3.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /*
  * What a living writer holds: SQLite's locks on database and shared memory are POSIX
- * locks, and vanish when the process closes any other descriptor of the file. A reader
+ * locks, and vanish when the process closes any other descriptor of the file (INV-6). A reader
  * would then take the segment for an abandoned one and recover it beneath its writer.
  */
 #include <errno.h>
@@ -91,7 +91,7 @@ main(void)
 	is_held(u, "after the next");
 	journal_close(&j);
 	ok(!locked(u, ".db", SHARED_FIRST, SHARED_SIZE), "closed: nothing is locked");
-	ok(journal_open(&j, dir, u, "n1", errmsg) != ERR_OK, "and its name is never used again");
+	ok(journal_open(&j, dir, u, "n1", errmsg) != ERR_OK, "the name of a segment is never used again (INV-8)");
 
 	taken = 4;
 	ok(journal_begin(&j, dir, &ids, "n1", errmsg) == ERR_OK && taken == 0,

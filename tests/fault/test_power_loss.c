@@ -4,8 +4,8 @@
  * cut may leave it: what was synced is there; of the rest each write may be whole,
  * missing, or torn at 512 bytes, in any mixture; names not synced with their directory
  * may be missing; SQLite's shared memory is stale or gone. What the flusher finds
- * there must hold every acknowledged row, in whole turns and without a hole, and must
- * never be taken for damage.
+ * there must hold every acknowledged row (INV-1, INV-7), in whole turns and without a hole,
+ * and must never be taken for damage (INV-11).
  *
  * The second half is the order of events that lost rows in other designs: kill, flush,
  * power loss, restart, write, flush.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# PostgreSQL as the judge of our validation: what the decoder accepts jsonb takes
+# PostgreSQL as the judge of our validation (INV-5): what the decoder accepts jsonb takes
 # and can dump, and what it refuses as unstorable jsonb refuses too. A limit of our
 # own (digits, depth, size) may be stricter.
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Restart and reload of the collector under load fail no request, as long as the
-# socket outlives it (socket activation) and nginx lets go of idle connections soon.
+# socket outlives it (socket activation) and nginx lets go of idle connections soon: it is
+# nginx that closes them, never a worker (INV-3).
 . "$(dirname "$0")/lib.sh"
 world
 database

@@ -204,7 +204,7 @@ test_differing(void)
 }
 
 /* More than goes into one statement: 15 MB, one event in the first piece and the last. A
- * trigger that leaves rows out sends it the way of INSERT. */
+ * trigger that leaves rows out is seen by COPY's count (INV-13), and sends it the way of INSERT. */
 static void
 test_pieces(void)
 {

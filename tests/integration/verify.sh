@@ -10,7 +10,7 @@
 #       the rows where the events stand
 #   I5  payloads are stored as sent (identical bytes give the fingerprint; the id
 #       column equals the payload's)
-#   id  for each segment max(last seq, progress) = loaded + duplicates + quarantined
+#   id  (INV-16) for each segment max(last seq, progress) = loaded + duplicates + quarantined
 #       + rejected, nothing pending, and loaded rows are there
 #
 # --no-duplicates: nothing was sent twice, so nothing may count as a duplicate.

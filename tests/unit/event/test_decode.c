@@ -63,7 +63,7 @@ test_row(void)
 	is_int((long long)o->n_rows, 1, "one row");
 	ok(o->rows[0].kind == ROW_EVENT && o->rows[0].received_at == req.received_at, "kind and time");
 	ok(o->rows[0].key.p == req.key.p && o->rows[0].context.p == req.context.p, "key and context are the request's");
-	ok(o->rows[0].payload.p == body.p + 1 && o->rows[0].payload.n == body.n - 2, "the payload is the body's own bytes");
+	ok(o->rows[0].payload.p == body.p + 1 && o->rows[0].payload.n == body.n - 2, "the payload is the body's own bytes (INV-4)");
 	ok(o->rows[0].id.p == body.p + 8, "so is an attribute without escapes");
 	ok(slice_is(o->rows[0].source, "s") && !o->rows[0].type.p && !o->rows[0].subject.p &&
 	    !o->rows[0].reason.p && o->rows[0].time == CLOCK_UNSET, "what is not there is absent");

@@ -1,4 +1,4 @@
-/* Storability: text and numbers against a judge that works another way. */
+/* Storability (INV-5): text and numbers against a judge that works another way. */
 #include <stdlib.h>
 
 #include "event/validate.h"

@@ -1,7 +1,7 @@
 /*
  * Shipping against a sink that keeps its tables in memory and fails at every step
  * in turn: nothing is lost, nothing is there twice, poison is in quarantine and
- * nothing else is.
+ * nothing else is (INV-14).
  */
 #include <limits.h>
 #include <stdlib.h>

@@ -136,6 +136,7 @@ set_progress(struct uuid u, int64_t seq)
 		puts("Bail out! out of memory");
 }
 
+/* INV-12: what is known of progress is what was read since the connect. */
 static void
 test_collect(void)
 {
@@ -264,6 +265,7 @@ test_from_the_future(void)
 	finish();
 }
 
+/* INV-15: the last word before a segment is removed is PostgreSQL's. */
 static void
 test_ask_once_more(void)
 {
@@ -356,6 +358,7 @@ test_apart(void)
 	finish();
 }
 
+/* INV-7 */
 static void
 test_unborn(void)
 {
@@ -667,7 +670,7 @@ test_stray(void)
 	finish();
 }
 
-/* Who moved progress did so for rows to come, which would be taken for loaded. */
+/* Who moved progress did so for rows to come, which would be taken for loaded (INV-15). */
 static void
 test_over(void)
 {

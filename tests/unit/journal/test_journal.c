@@ -137,6 +137,7 @@ test_killed_writer(void)
 	close(fd);
 }
 
+/* INV-7: nothing was acknowledged from a segment without the mark of birth. */
 static void
 test_empty_and_stillborn(void)
 {
@@ -174,7 +175,7 @@ flip(const char *path, off_t at)
 }
 
 /* A flipped bit anywhere must be noticed by the tail check or by the reader: rows
- * may be missing only when somebody says so. */
+ * may be missing only when somebody says so (INV-11). */
 static void
 test_flipped_bits(void)
 {
@@ -245,6 +246,36 @@ test_ahead(void)
 	journal_close(&j);
 	ok(dir_tail_check(dir, u, errmsg) == ERR_OK && read_all(u, 0, &s) == ERR_OK && s.rows == 400 &&
 	    dir_remove(dir, u) == ERR_OK, "and when its writer has gone");
+}
+
+/* INV-10: rows stay in the WAL. SQLite by itself would move them into the database after 1,000
+ * pages, and when the last connection closes, and then write the WAL from its beginning. */
+static void
+test_no_checkpoint(void)
+{
+	static char large[1 << 20];
+	struct journal *j = begin();
+	struct uuid u = journal_segment(j);
+	struct row rows[2];
+	struct made_row made[2];
+	char db[512], text[UUID_TEXT];
+	struct stat born, st;
+	int i;
+
+	memset(large, 'x', sizeof large);
+	snprintf(db, sizeof db, "%s/%s.db", dir, uuid_text(u, text));
+	ok(stat(db, &born) == 0 && born.st_size > 0, "a database has its schema from birth");
+	for (i = 0; i < 4; i++) {
+		make_rows(rows, made, 2, 1 + 2 * i);
+		rows[0].payload = rows[1].payload = (struct slice){ large, sizeof large };
+		if (journal_append(j, rows, 2) != ERR_OK || journal_commit(j) != ERR_OK)
+			break;
+	}
+	ok(i == 4 && journal_bytes(j) > 8 << 20, "2,000 pages are in the WAL");
+	ok(stat(db, &st) == 0 && st.st_size == born.st_size, "the database does not grow while its WAL is written");
+	journal_close(&j);
+	ok(stat(db, &st) == 0 && st.st_size == born.st_size, "the database does not grow when its writer closes it");
+	ok(dir_remove(dir, u) == ERR_OK, "the segment is removed");
 }
 
 static void
@@ -344,6 +375,7 @@ test_without_index(void)
 	(void)!dir_remove(dir, u);
 }
 
+/* INV-1: SQLite itself goes on in a file that has no name any more. */
 static void
 test_wal_replaced(void)
 {
@@ -390,6 +422,7 @@ main(void)
 	test_empty_and_stillborn();
 	test_flipped_bits();
 	test_ahead();
+	test_no_checkpoint();
 	test_set_aside();
 	test_planted();
 	test_without_index();
