@@ -73,7 +73,7 @@ if command -v script >/dev/null; then
 	export TERM=xterm
 	screen >"$T/screen"
 	is "a step that goes on shows its time and its words" \
-		"$(grep -aoE 'a long step +[1-9][0-9]* s  0{26}' "$T/screen" | head -n 1 | tr -s ' ' | sed 's/[0-9]* s/N s/')" \
+		"$(grep -aoE 'a long step +[1-9][0-9]* s  0{26}' "$T/screen" | head -n 1 | tr -s ' ' | sed 's/ [0-9][0-9]* s / N s /')" \
 		"a long step N s $(printf '%026d' 0)"
 	is "in 80 columns" "$(tr '\r' '\n' <"$T/screen" | sed 's/\x1b\[[0-9;]*[mK]//g' | awk 'length > 80')" ""
 	is "green, red" "$(grep -acE $'\e\\[32mok|\e\\[31mFAILED' "$T/screen")" 2
