@@ -58,7 +58,7 @@ for p in $PATCHES; do
 		result $rc "without a fault it passes: $key"
 		[ $rc = 0 ] || { grep -A 3 '^not ok' "$W/log" || tail -n 5 "$W/log"; } | sed 's/^/# /'
 	esac
-	if ! patch -s -f -p1 -d "$W/src" <"$p" >"$W/patch.log" 2>&1; then
+	if ! patch -s -f -F1 -p1 -d "$W/src" <"$p" >"$W/patch.log" 2>&1; then
 		result 1 "$name: the patch does not apply"
 		patch -s -f -R -p1 -d "$W/src" <"$p" >/dev/null 2>&1
 		continue
