@@ -129,10 +129,13 @@ spawn() {
 
 pid_of() { cat "$W/$1.pid"; }
 
-alive() {			# alive PID: there, and not a zombie
-	local stat
-	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-	case ${stat##*) } in Z*|X*) return 1 ;; esac
+alive() {			# alive PID: there, and not a zombie in each of its threads
+	local stat thread
+	for thread in "/proc/$1/task"/*/stat; do
+		{ read -r stat <"$thread"; } 2>/dev/null || continue
+		case ${stat##*) } in Z*|X*) ;; *) return 0 ;; esac
+	done
+	return 1
 }
 gone() { ! alive "$1"; }
 running() { alive "$(pid_of "$1")"; }
