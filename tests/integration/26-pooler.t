@@ -49,7 +49,7 @@ left_over() {
 		AND name NOT IN ('application_name', 'client_encoding', 'DateStyle', 'TimeZone', 'standard_conforming_strings')
 		UNION ALL SELECT 'prepared ' || statement FROM pg_prepared_statements
 		UNION ALL SELECT 'advisory ' || objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
-		UNION ALL SELECT 'temporary ' || relname FROM pg_class WHERE relpersistence = 't'" | grep . ||:
+		UNION ALL SELECT 'temporary ' || relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()" | grep . ||:
 }
 foreign() {			# every session of the pool, more than once
 	local i
