@@ -86,7 +86,17 @@ result "each alert has a runbook" "$(awk '/- alert:/ { if (name) print name; nam
 result "each alert has a test" "$(sed -n 's/.*- alert: //p' conf/prometheus/forebay.rules.yml | while read -r a; do
 	grep -q "alertname: $a\$" tests/integration/alerts.test.yml || echo "$a"
 done)"
-result "links lead somewhere" "$(for f in $docs; do
+# words TABLE: the first word of each code span in the first column of that table of tests/README.md
+words() {
+	awk -v head="| word of \`$1\`" 'index($0, head) == 1 { on = 1; next } !/^\|/ { on = 0 } on' tests/README.md |
+		cut -d '|' -f 2 | grep -oE '`[a-z_]+' | tr -d '\`'
+}
+only "tests/README.md names words that lib.sh has" "$(words integration/lib.sh)" \
+	"$(sed -n 's/^\([a-z_]*\)() *{.*/\1/p' tests/integration/lib.sh)"
+only "tests/README.md names words that tests/tools has" "$(words tools/)" \
+	"$(sed -n 's/^\(enum err \)*\([a-z_]*\)(.*/\2/p' tests/tools/*.h)"
+
+result "links lead somewhere" "$(for f in $docs CONTRIBUTING.md doc/ARCHITECTURE.md tests/README.md; do
 	grep -oE '\]\([^)]*\)' "$f" | sed 's/^](//; s/)$//' | grep -v '^https\?:' | while read -r link; do
 		to=$f
 		[ -z "${link%%#*}" ] || to=$(dirname "$f")/${link%%#*}
