@@ -220,7 +220,7 @@ decode_body(struct decoder *d)
 {
 	size_t from = skip_between(d, 0);
 
-	d->line_mark = memchr(d->body.p, RECORD_SEPARATOR, from) ? RECORD_SEPARATOR : '\n';
+	d->line_mark = from > 0 && memchr(d->body.p, RECORD_SEPARATOR, from) ? RECORD_SEPARATOR : '\n';
 	if (from == d->body.n)
 		accept_refuse_whole(d, REFUSE_EMPTY_BODY, from);
 	else if (d->line_mark == RECORD_SEPARATOR)

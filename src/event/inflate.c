@@ -19,7 +19,7 @@ inflate_is_foreign(struct slice s)
 {
 	static const char *const begins[] = {
 		"\x28\xb5\x2f\xfd", "\x78\x01", "\x78\x9c", "\x78\xda",
-		"\x04\x22\x4d\x18", "\xfd" "7zXZ",
+		"\x04\x22\x4d\x18", "\xfd\x37zXZ",
 	};
 	size_t i;
 

@@ -61,8 +61,10 @@ s_open(sqlite3_vtab *t UNUSED, sqlite3_vtab_cursor **out)
 {
 	struct series *s = calloc(1, sizeof *s);
 
-	*out = s ? &s->base : NULL;
-	return s ? SQLITE_OK : SQLITE_NOMEM;
+	if (!s)
+		return SQLITE_NOMEM;
+	*out = (sqlite3_vtab_cursor *)s;	/* its first member */
+	return SQLITE_OK;
 }
 
 static int

@@ -101,12 +101,12 @@ are_columns(struct buf column[COPY_COLUMNS], const struct slice want[COPY_COLUMN
 {
 	size_t i;
 
+	buf_fini(&out);			/* which is_bytes() looks at */
 	for (i = 0; i < COPY_COLUMNS; i++) {
 		out = column[i];
 		is_bytes(want[i].p, want[i].n, what);
 		buf_reset(&column[i]);
 	}
-	out = (struct buf){ 0 };
 	buf_init(&out, 4096);
 }
 
