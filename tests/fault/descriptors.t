@@ -43,14 +43,20 @@ like "it takes as many connections as its limit allows, and says so" "$(cat "$W/
 	"accept.full connections=$((LIMIT - 32)) "
 ok "within bounds" test "$(grep -c accept. "$W/log/collect.log")" -le $((3 + LONG))
 
-# none at all, and time for another segment; the second event is in a young one
-fcgi 'post:{"n":1}' answer 'post:{"n":2}' answer quiet:2500 'post:{"n":3}' answer >"$W/answers" &
-answers=$!
+# none at all, and time for another segment; the second event is in a young one, unless the
+# machine takes a second to set the limit: then once more
 two_answers() { [ "$(grep -c '^Status: 202' "$W/answers")" = 2 ]; }
-wait_until 30 two_answers
-limit "$worker" 6
-before=$(cpu "$worker")
-wait $answers
+for try in 1 2 3 4 5; do
+	limit "$worker" 4096
+	fcgi 'post:{"n":1}' answer 'post:{"n":2}' answer quiet:2500 'post:{"n":3}' answer >"$W/answers" &
+	answers=$!
+	wait_until 30 two_answers
+	limit "$worker" 6
+	before=$(cpu "$worker")
+	wait $answers
+	! grep -q '^Status: 503' "$W/answers" || break
+	note "try $try: a new segment came before the limit"
+done
 is "without descriptors it says no" "$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$W/answers" | tr '\n' ' ')" "202 202 503 "
 ok "it does not turn in circles" test $(($(cpu "$worker") - before)) -lt 60
 limit "$worker" 4096
