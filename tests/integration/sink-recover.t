@@ -175,9 +175,13 @@ kill -TERM "$pid"
 ok "a second one ends it at once" wait_until 30 gone "$pid"
 note "$(($(now_ms) - start)) ms"
 thaw
+mark
 flusher
 pid=$(pid_of flush)
 recovers "nothing was lost or doubled" 150
+# the server may have taken the last ten before this flusher has asked
+nothing_pending() { logged flush.connected && forebay stats --json | grep -Eq '"flush_pending_rows":0[,}]'; }
+ok "the flusher knows it" wait_until 30 nothing_pending
 # with all carried, nobody waits for an attempt to connect
 theirs=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'flusher'")
 kill -STOP "$(head -n 1 "$W/pg/postmaster.pid")"

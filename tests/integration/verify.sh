@@ -36,9 +36,13 @@ awk '
 	$1 == "A" { acked[k] = $5 }
 	END { for (k in n) { split(k, a); print a[1] "\t" a[2] "\t" n[k] "\t" tries[k] "\t" acked[k] } }
 ' "$@" >"$attempts"
+# Before the journal: who claims a segment of a worker that was killed may find a turn in it that
+# was written, and not answered, and that no reader has seen yet.
+$AS "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "${SERVER:-$W/run}" -U forebay -d forebay \
+	-c "\\copy (SELECT segment, last_seq FROM forebay.progress) TO STDOUT" >"$W/verify.progress" || exit 1
 segments=$($AS "$TOOLS/journal_tool" segments "$J")
 printf '%s' "$segments" | tr ' ' '\t' >"$W/verify.segments"
-chmod a+r "$attempts" "$W/verify.segments"
+chmod a+r "$attempts" "$W/verify.segments" "$W/verify.progress"
 
 out=$($AS "$PG/psql" -XqAt -v ON_ERROR_STOP=1 -h "${SERVER:-$W/run}" -U forebay -d forebay <<END
 SET work_mem = '64MB';
@@ -46,6 +50,8 @@ CREATE TEMP TABLE attempt (seed text, first bigint, n int, tries int, receipt te
 \\copy attempt FROM '$attempts'
 CREATE TEMP TABLE journal (segment uuid, last_seq bigint, events bigint, rejections bigint);
 \\copy journal FROM '$W/verify.segments'
+CREATE TEMP TABLE before (segment uuid, last_seq bigint);
+\\copy before FROM '$W/verify.progress'
 
 CREATE TEMP TABLE sent AS
 SELECT seed || '-' || lpad((first + i)::text, 12, '0') AS id, tries, receipt <> '' AS acked,
@@ -77,7 +83,7 @@ UNION ALL SELECT 'id rejections do not match', segment::text FROM journal JOIN f
 	WHERE p.rejected <> journal.rejections
 UNION ALL SELECT 'id not all flushed', j::text FROM journal j LEFT JOIN forebay.progress p USING (segment)
 	WHERE j.last_seq > coalesce(p.last_seq, 0)
-UNION ALL SELECT 'id progress beyond the journal', j::text FROM journal j JOIN forebay.progress p USING (segment)
+UNION ALL SELECT 'id progress beyond the journal', j::text FROM journal j JOIN before p USING (segment)
 	WHERE p.last_seq > j.last_seq
 UNION ALL SELECT 'id counted as loaded but not there', segment || ' ' || coalesce(e.n, 0) || '/' || loaded
 	FROM forebay.progress p LEFT JOIN (SELECT segment, count(*) AS n FROM forebay.event GROUP BY segment) e
