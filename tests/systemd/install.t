@@ -22,8 +22,12 @@ machine_root install "systemd,systemd-sysv,ca-certificates,procps,sudo,$packages
 useradd -R "$M" -m -s /bin/bash ann
 echo 'ann ALL=(ALL) NOPASSWD: ALL' >"$M/etc/sudoers.d/ann"
 echo '127.0.0.1 events.example.com' >>"$M/etc/hosts"
-git -c safe.directory='*' -C "$top_srcdir" ls-files -z 2>/dev/null | (cd "$top_srcdir" && tar --null -T - -cf - 2>/dev/null) >"$W/source.tar"
-[ -s "$W/source.tar" ] || (cd "$top_srcdir" && tar --exclude=./run --exclude=.git -cf "$W/source.tar" .)
+# a build's copy of the source may lie inside of a clone, and is none itself
+if [ -e "$top_srcdir/.git" ]; then
+	git -c safe.directory='*' -C "$top_srcdir" ls-files -z | tar -C "$top_srcdir" --null -T - -cf "$W/source.tar"
+else
+	tar -C "$top_srcdir" --exclude=./run --exclude=.git -cf "$W/source.tar" .
+fi
 mkdir "$M/home/ann/forebay"
 tar -C "$M/home/ann/forebay" -xf "$W/source.tar"
 chown -R --reference="$M/home/ann" "$M/home/ann/forebay"
