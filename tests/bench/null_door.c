@@ -37,6 +37,12 @@ door_serve(struct door *d UNUSED, const struct request *q, struct reply *reply)
 		    "\"receipt\":\"00000000-0000-7000-8000-000000000000:1000000-1000000\"}");
 }
 
+void
+door_stop(struct door *d)
+{
+	stat_set(d->stat, STAT_collect_ready, 0);
+}
+
 bool
 door_commit(struct door *d UNUSED)
 {
