@@ -12,7 +12,7 @@
 : "${top_srcdir:?}" "${top_builddir:?}"	# set by lib.sh
 
 MACHINE_PACKAGES=systemd,systemd-sysv,ca-certificates,nginx,postgresql,openssl,curl,procps
-MACHINE_PACKAGES=$MACHINE_PACKAGES,libfcgi0ldbl,libyajl2,libpq5
+MACHINE_PACKAGES=$MACHINE_PACKAGES,libfcgi0ldbl,libyajl2,libpq5,libsqlite3-0
 
 machine_need() {
 	[ "$(id -u)" = 0 ] || skip_all "a machine needs root"
